@@ -1,0 +1,39 @@
+"""The error tree.
+
+AmmSimError
+├── ScenarioError      bad input: exit code 2, one line that names key, value and what is allowed
+├── SetupError         a tool is missing or of another version, a port is in use, a folder is not writable: exit code 2
+└── ChainError         the adapter broke, not the protocol: exit code 1
+
+A revert of the protocol is never an exception: it is data (see ``types.Outcome``).
+"""
+
+from __future__ import annotations
+
+
+class AmmSimError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+    exit_code = 1
+
+
+class ScenarioError(AmmSimError):
+    """Bad input. ``path`` is the dotted key or file, ``value`` what was given, ``allowed`` what would do."""
+
+    exit_code = 2
+
+    def __init__(self, path: str, value: object, allowed: str) -> None:
+        self.path = path
+        self.value = value
+        self.allowed = allowed
+        super().__init__(f"{path} = {value!r}: {allowed}")
+
+
+class SetupError(AmmSimError):
+    """The surroundings do not fit: a missing tool, a wrong version, a port in use, an unwritable folder."""
+
+    exit_code = 2
+
+
+class ChainError(AmmSimError):
+    """The chain adapter broke: Anvil died, an answer was malformed, an order of transactions was violated."""

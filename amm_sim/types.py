@@ -1,0 +1,378 @@
+"""Values that cross module borders: orders, what agents see, results.
+
+Floats here are for decisions; the exact integers of the chain go straight to the recorder. Prices and amounts are in
+quote, sizes in contracts (+ long, - short, from the trader's side), volatilities and ratios in 1 = 100 %, times in
+seconds since 1970, Greeks from the pool's side (+ the pool gains if the variable rises).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Mode(IntEnum):
+    """The pool's one effective mode."""
+
+    NORMAL = 0
+    REDUCE_ONLY = 1
+    FROZEN = 2
+    WIND_DOWN = 3
+
+
+def series_id(expiry: int, strike_index: int, is_call: bool) -> int:
+    """The chain's SeriesId: expiry << 16 | strike index << 8 | is call."""
+    return expiry << 16 | strike_index << 8 | int(is_call)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """A series by expiry, index of its strike and kind."""
+
+    expiry: int
+    strike_index: int
+    is_call: bool
+
+    @property
+    def id(self) -> int:
+        return series_id(self.expiry, self.strike_index, self.is_call)
+
+    @staticmethod
+    def from_id(value: int) -> SeriesKey:
+        return SeriesKey(value >> 16, value >> 8 & 0xFF, bool(value & 1))
+
+
+# ------------------------------------------------------------------ orders: what an agent may ask of the chain
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An intent. Subclasses name the action; the chain layer knows contract, function and encoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit(Order):
+    """Put quote into the own trading account."""
+
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw(Order):
+    """Take quote out of the own trading account."""
+
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trade(Order):
+    """Buy (+) or sell (-) ``size`` contracts; ``limit`` bounds the signed cash paid (negative: least receipt)."""
+
+    series: int
+    size: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartAuction(Order):
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bid(Order):
+    """Take up to ``fraction`` of an account under liquidation for at most ``limit`` quote."""
+
+    account: str
+    fraction: float
+    limit: float
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseInsolvent(Order):
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndAuction(Order):
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDeposit(Order):
+    """An LP asks to put ``amount`` quote into the pool."""
+
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWithdrawal(Order):
+    """An LP asks to redeem ``shares``."""
+
+    shares: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessQueue(Order):
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PokeOracle(Order):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PokeBreaker(Order):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh(Order):
+    expiry: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hedge(Order):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SyncHedge(Order):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class TouchAccount(Order):
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettleExpiry(Order):
+    expiry: int
+    round_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(Order):
+    expiry: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tighten(Order):
+    mode: Mode
+
+
+# publishers' orders (oracles/ and the venue's market), through the same mempool
+
+
+@dataclass(frozen=True, slots=True)
+class PostPush(Order):
+    """A round of the push feed."""
+
+    price: float
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostPull(Order):
+    """A price of the pull feed with its confidence interval, both in quote."""
+
+    price: float
+    confidence: float
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostVol(Order):
+    """An SVI slice of annualised variance for one expiry; see types/Types.sol."""
+
+    expiry: int
+    a: float
+    b: float
+    rho: float
+    m: float
+    sigma: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class PostVenue(Order):
+    """The hedge venue's own reference price, its depth multiple (1 = normal) and whether it is open."""
+
+    price: float
+    depth: float
+    open: bool
+
+
+# ------------------------------------------------------------------ what agents see
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryView:
+    """One listed expiry as the chain states it. Arrays run over strikes."""
+
+    expiry: int
+    shift: float
+    impact: float
+    open: bool
+    refreshed_at: int
+    settlement: float
+    """Settlement price; 0 until settled."""
+    swept: bool
+    strikes: npt.NDArray[np.float64]
+    vols: npt.NDArray[np.float64]
+    """Volatility at the present shift."""
+    net: npt.NDArray[np.float64]
+    """Traders' net position, calls plus puts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """The pool after the last block."""
+
+    block: int
+    time: int
+    mode: Mode
+    spot: float
+    """The oracle's price, not the truth."""
+    spot_low: float
+    spot_high: float
+    oracle_confidence: float
+    nav: float
+    cash: float
+    hedge_equity: float
+    liability: float
+    delta: float
+    """Option book's delta; the hedge's is ``hedge_size``."""
+    gamma: float
+    vega: float
+    theta: float
+    hedge_size: float
+    hedge_band: float
+    hedge_due: bool
+    scale: float
+    shortfall: float
+    insurance: float
+    free_liquidity: float
+    share_price: float
+    total_shares: float
+    stale_expiry: int
+    """First expiry whose Greeks are stale; 0 = none."""
+    worst_stress_nav: float
+    gas_price: float
+    """Quote per unit of gas in this block."""
+    expiries: tuple[ExpiryView, ...]
+    push_round: int
+    """Latest round of the push feed."""
+    fees: dict[str, float] = field(default_factory=dict)
+    """MarketParams as floats: what a trader needs to estimate the fee."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegView:
+    series: int
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as the chain states it."""
+
+    address: str
+    balance: float
+    equity: float
+    initial_margin: float
+    maintenance_margin: float
+    liquidatable: bool
+    auction_started: int
+    """Time at which its auction started; 0 = none."""
+    auction_insolvent: bool
+    auction_nonce: int
+    lp_shares: float
+    legs: tuple[LegView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The outside world at this moment; only for agents entitled to it."""
+
+    time: int
+    spot: float
+    venue: float
+    """Price at the hedge venue."""
+    vol: float
+    """At-the-money implied volatility that the outside market quotes."""
+    realised: float
+    """Volatility that the path is driven by, where the generator knows it; else ``vol``."""
+
+
+class Status(StrEnum):
+    """What became of an order."""
+
+    FILLED = "filled"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An order's result, delivered to its agent at its next wake-up. A revert is data."""
+
+    order: Order
+    status: Status
+    block: int
+    time: int
+    delay: int
+    """Seconds from submission to execution."""
+    error: str = ""
+    """Name of the custom error of a refusal."""
+    error_args: dict[str, float] = field(default_factory=dict)
+    events: tuple[dict[str, Any], ...] = ()
+    """Decoded events as name -> value dictionaries with floats; key "event" holds the name."""
+    gas: int = 0
+
+
+class Read(StrEnum):
+    """What an agent declares that it reads; the engine batches the reads of all agents that are due."""
+
+    POOL = "pool"
+    OWN = "own"
+    SHORTS = "shorts"
+    """Every account with positions: for liquidators."""
+    TRUTH = "truth"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that an agent may know when it acts."""
+
+    time: int
+    pool: PoolView
+    own: AccountView | None
+    shorts: tuple[AccountView, ...]
+    truth: Truth | None
+    outcomes: tuple[Outcome, ...]
+    """Results since its last wake-up."""
+
+
+class Agent(Protocol):
+    """One behaviour. Implementations are frozen dataclasses whose other fields are the scenario's keys."""
+
+    name: str
+    cadence: int
+    """Seconds between wake-ups."""
+    latency: int
+    """Seconds from decision to the mempool."""
+    capital: float
+    """Quote minted to it at the start."""
+    reads: frozenset[Read]
+
+    def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:
+        """Orders of this wake-up. Pure but for the generator."""
+        ...

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {BookChange, BookGreeks, ExpiryBook, OptionGreeks} from "../types/Types.sol";
+import {SWad, SeriesId, Timestamp, Wad} from "../types/Units.sol";
+
+/// @title The pool's book
+/// @notice Traders' net position per strike, priced by the convex cost function
+/// C(q) = max over |u| <= U of [ sum q_i P_i(u) - V u^2 / 2 ] where P_i is Black-76 at anchor_i + u weight_i; Greeks
+/// and stress values of each expiry, kept live: a trade writes its own expiry back, `refresh` any other.
+/// Signs: net positions are traders'; Greeks are the pool's.
+interface IGreekLedger {
+    event Listed(Timestamp indexed expiry, Wad[] strikes, Wad impact);
+    event Refreshed(Timestamp indexed expiry, Wad spot, SWad shift, SWad liability, BookGreeks greeks);
+    event Removed(Timestamp indexed expiry, SWad liability);
+
+    error OnlyMarket(address caller);
+    error UnknownExpiry(Timestamp expiry);
+    error UnknownSeries(SeriesId id);
+    error TooManyExpiries(uint256 count, uint256 limit);
+    error TooManyStrikes(uint256 count, uint256 limit);
+    error StrikesNotSorted(Wad lower, Wad upper);
+    error SizeNotInLots(SWad size);
+    error PositionOverflow(SWad size);
+    /// @notice The maximiser might not be unique after this trade.
+    error CurvatureLimit(Wad curvature, Wad limit);
+    /// @notice A risk-increasing trade may not end at the clamp of the shift.
+    error ShiftLimit(SWad shift, Wad limit);
+
+    /// @notice Only the market. Anchors must be listed in the surface first. Strikes strictly increasing, <= 12.
+    function list(Timestamp expiry, Wad[] calldata strikes, Wad impact) external;
+
+    /// @notice Books a trade of `size` (+ the trader buys) at `spot` and returns its cost. Only the market.
+    /// `opening` trades respect the curvature and shift limits; others never fail for them.
+    function trade(SeriesId id, SWad size, Wad spot, bool opening) external returns (BookChange memory);
+
+    /// @notice What `trade` would return, by the same calculation.
+    function preview(SeriesId id, SWad size, Wad spot) external view returns (BookChange memory);
+
+    /// @notice Updates the anchors and revalues an expiry at the oracle price. Anyone.
+    function refresh(Timestamp expiry) external;
+
+    /// @notice Drops a settled expiry. Only the market.
+    function remove(Timestamp expiry) external;
+
+    function expiries() external view returns (Timestamp[] memory);
+
+    function book(Timestamp expiry) external view returns (ExpiryBook memory);
+
+    /// @notice Stored values of all expiries moved to (spot, now): delta and liability to second order in spot and
+    /// first in time, stress nodes as stored. Cheap; exact right after refreshes.
+    /// `stale` is the first expiry that is not fresh; zero when all are.
+    function aggregate(Wad spot)
+        external
+        view
+        returns (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale);
+
+    /// @notice sum of C(q) over all expiries, revalued exactly at `spot` and now. Costly; for views and LP flow.
+    function liabilityAt(Wad spot) external view returns (SWad);
+
+    /// @notice Volatility of each strike at the stored shift.
+    function vols(Timestamp expiry) external view returns (Wad[] memory strikes, Wad[] memory sigma);
+
+    /// @notice Black-76 of one series at its present volatility and `spot`. After expiry: intrinsic.
+    function valueOf(SeriesId id, Wad spot) external view returns (OptionGreeks memory greeks, Wad iv);
+
+    /// @notice Value of one contract of a series at the 8 stress nodes of its expiry.
+    function nodeValues(SeriesId id) external view returns (Wad[8] memory);
+
+    function strikeOf(SeriesId id) external view returns (Wad);
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {VaultParams} from "../types/Params.sol";
+import {Mode, NavParts, Solvency} from "../types/Types.sol";
+import {SWad, Timestamp, Wad} from "../types/Units.sol";
+
+/// @title The liquidity providers' pool
+/// @notice Holds the pool's cash, issues shares at NAV, queues deposits and withdrawals, states solvency.
+interface ILPVault {
+    event Credited(address indexed from, Wad amount, Wad cash);
+    event Debited(address indexed to, Wad amount, Wad cash);
+    event DepositRequested(uint256 indexed id, address indexed lp, Wad amount, Timestamp readyAt);
+    event WithdrawalRequested(uint256 indexed id, address indexed lp, Wad shares, Timestamp readyAt);
+    event DepositProcessed(uint256 indexed id, address indexed lp, Wad amount, Wad shares, Wad sharePrice);
+    event WithdrawalProcessed(uint256 indexed id, address indexed lp, Wad shares, Wad amount, Wad sharePrice);
+    event RequestCancelled(uint256 indexed id, address indexed lp);
+    /// @notice The pool cannot pay gross longs in full.
+    event Insolvent(Wad scale, Wad shortfall);
+    event Recovered(Wad scale);
+
+    error OnlyProtocol(address caller);
+    error InsufficientCash(Wad cash, Wad requested);
+    error InsufficientShares(Wad shares, Wad requested);
+    error AmountTooSmall(Wad amount, Wad minimum);
+    error NotYours(uint256 id, address lp);
+    error AlreadyClosed(uint256 id);
+    error QueueWaits(Mode mode);
+    error StaleGreeks(Timestamp expiry);
+
+    function params() external view returns (VaultParams memory);
+
+    // ------------------------------------------------------------ cash (only contracts of the protocol)
+
+    /// @notice Books quote that was already transferred here.
+    function credit(Wad amount) external;
+
+    function debit(address to, Wad amount) external;
+
+    // ------------------------------------------------------------ liquidity providers
+
+    function requestDeposit(Wad amount) external returns (uint256 id);
+    function requestWithdrawal(Wad shares) external returns (uint256 id);
+    function cancel(uint256 id) external;
+
+    /// @notice Serves up to `max` ready requests of each queue in order, as far as free liquidity goes. Anyone.
+    function process(uint256 max) external returns (uint256 served);
+
+    // ------------------------------------------------------------ statements
+
+    /// @notice Emits Insolvent or Recovered when the live scale crosses one. Anyone; the breaker calls it.
+    function assess() external returns (Solvency memory);
+
+    function solvency() external view returns (Solvency memory);
+
+    /// @notice NAV by part, the book revalued exactly at the oracle price.
+    function navParts() external view returns (NavParts memory);
+
+    /// @notice NAV from the ledger's stored values: cheap, for limits inside trades.
+    function navFast(Wad spot) external view returns (SWad);
+
+    function cash() external view returns (Wad);
+    function freeLiquidity() external view returns (Wad);
+
+    /// @notice NAV / shares; 1 when there are none.
+    function sharePrice() external view returns (Wad);
+    function sharesOf(address lp) external view returns (Wad);
+    function totalShares() external view returns (Wad);
+    function pendingDeposits() external view returns (Wad);
+    function pendingWithdrawals() external view returns (Wad shares);
+}

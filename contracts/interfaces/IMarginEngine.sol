@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {MarginParams} from "../types/Params.sol";
+import {Leg, MarginView} from "../types/Types.sol";
+import {SWad, Wad} from "../types/Units.sol";
+
+/// @title Margin requirements
+/// @notice Stateless views. Scenario margin with netting inside an expiry. Requirements are on equity:
+/// equity = balance - mark, mark = value the legs owe (longs negative). Accounts without shorts need none.
+interface IMarginEngine {
+    function params() external view returns (MarginParams memory);
+
+    /// @notice Requirements of an account of the market at the oracle price.
+    function marginOf(address account) external view returns (MarginView memory);
+
+    /// @notice The same for given legs, balance and spot.
+    function marginFor(Leg[] calldata legs, Wad balance, Wad spot) external view returns (MarginView memory);
+
+    /// @notice Below maintenance at the oracle price and at the side of the band that favours the account.
+    function liquidatable(address account) external view returns (bool, MarginView memory);
+
+    /// @notice Debt beyond the balance, now and at the eight stress nodes: max(0, mark - balance).
+    function exposureFor(Leg[] calldata legs, Wad balance, Wad spot)
+        external
+        view
+        returns (Wad current, Wad[8] memory nodes);
+}

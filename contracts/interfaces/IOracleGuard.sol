@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {OracleParams} from "../types/Params.sol";
+import {OracleView} from "../types/Types.sol";
+import {Timestamp, Wad} from "../types/Units.sol";
+
+/// @title What the protocol believes about spot
+/// @notice Combines a push feed (Chainlink's AggregatorV3), a pull feed with a confidence interval (Pyth's) and a
+/// TWAP of its own into a price, a band [low, high], a confidence and a mode.
+/// Dependencies must guarantee: feeds never call back; push rounds carry non-decreasing times.
+interface IOracleGuard {
+    event Poked(Wad price, Wad low, Wad high, Wad confidence, uint8 mode, Wad twap);
+    event JumpDetected(Wad price, Wad twap, Timestamp until);
+    event SettlementFixed(Timestamp indexed expiry, Wad price, uint80 roundId, bool fromTwap);
+
+    error NotExpired(Timestamp expiry, Timestamp time);
+    error WrongRound(uint80 roundId, Timestamp roundTime, Timestamp previousTime, Timestamp expiry);
+    error NoSettlementPrice(Timestamp expiry);
+
+    function params() external view returns (OracleParams memory);
+
+    /// @notice The guard's view at this block. Never reverts for a bad feed: mode FROZEN says so, and the price is
+    /// then the last accepted one.
+    function read() external view returns (OracleView memory);
+
+    /// @notice Records an observation for the TWAP and the jump guard. Anyone may call, at most once a block counts.
+    function poke() external returns (OracleView memory);
+
+    function twap() external view returns (Wad);
+
+    /// @notice Fixes the settlement price of `expiry` for ever: the push round `roundId` with
+    /// time >= expiry > previous round's time; without such a round within the heartbeat, the TWAP over the window
+    /// that ends at expiry. Idempotent.
+    function fixSettlement(Timestamp expiry, uint80 roundId) external returns (Wad price);
+
+    /// Returns price: zero until fixed
+    function settlementPrice(Timestamp expiry) external view returns (Wad price);
+}

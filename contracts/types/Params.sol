@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Seconds, Wad} from "./Units.sol";
+
+/// The shape and meaning of every parameter, written once. Values live in scenarios (TOML), bounds in the
+/// library ParamBounds. "0 = off" says that the limit, fee or defence does nothing when its value is zero.
+
+/// OracleGuard.
+struct OracleParams {
+    Seconds pushHeartbeat; // the push feed posts at least this often
+    Seconds pushGrace; // age beyond the heartbeat at which a push price is still trusted
+    Seconds pullMaxAge; // age at which a pull price is still trusted
+    Seconds degradedGrace; // age beyond the heartbeat up to which a price is degraded rather than void
+    Wad trustedSpread; // largest relative difference of the feeds when trusted
+    Wad degradedSpread; // and when degraded; beyond it no price is trustworthy
+    Wad maxConfidence; // largest relative confidence interval of a trusted pull price
+    Wad jumpLimit; // relative distance from the TWAP beyond which the price is degraded; 0 = off
+    Seconds jumpCooldown; // how long a jump keeps the price degraded
+    Seconds twapWindow; // window of the TWAP, also of the settlement fallback
+}
+
+/// VolSurface and GreekLedger.
+struct PricingParams {
+    Wad impact; // V of an expiry as a multiple of NAV at listing times min(1, 3 / expiries); 0 = off: no shift
+    Wad maxShift; // cap of |u|, in vol
+    Wad curvatureLimit; // upper bound of sum q w^2 volga over the clamp interval, as a share of V
+    Wad weightWidth; // w = 1 / (1 + (k / width)^2)
+    Wad anchorSpeed; // how fast an anchor may follow the feed, vol per hour; 0 = off: at once
+    Wad maxFeedGap; // |feed - anchor| in vol beyond which the expiry is reduce-only; 0 = off
+    Seconds volMaxAge; // age of the vol feed beyond which the expiry is reduce-only; 0 = off
+    Wad minVol; // anchors are clamped to [minVol, maxVol]
+    Wad maxVol;
+    Seconds greekMaxAge; // an expiry's Greeks are fresh up to this age
+    Wad greekMaxMove; // and up to this relative move of spot
+}
+
+/// OptionMarket: fees and limits.
+struct MarketParams {
+    Wad premiumFee; // half-spread as a share of the premium
+    Wad spotFee; // half-spread as a share of spot times max(|delta|, minFeeDelta); the larger of the two is taken
+    Wad minFeeDelta;
+    Wad bandFee; // share of |delta| (high - low) / 2 that is added
+    Wad confidenceFee; // the half-spread is multiplied by 1 + confidenceFee (1 - confidence)
+    Wad insuranceShare; // share of fees that goes to the insurance fund
+    Wad minDelta; // opens need |delta| in [minDelta, maxDelta]; maxDelta 0 = off
+    Wad maxDelta;
+    Seconds cutoff; // opens stop this long before expiry; 0 = off
+    Wad accountDeltaLimit; // |delta| S that one account may add in one block, as a share of NAV; 0 = off
+    Wad gammaLimit; // |gamma| S^2 1 % as a share of NAV; 0 = off
+    Wad vegaLimit; // vega of an expiry per vol point as a share of NAV; 0 = off
+    Wad stressFloor; // worst stressed NAV after a risk-increasing trade as a share of NAV; 0 = off
+    Wad maxLegs; // legs of one account
+    Wad minSize; // smallest trade in contracts
+}
+
+/// MarginEngine. Requirements per contract are shares of spot.
+struct MarginParams {
+    Wad initialFactor; // share of the scenario loss in the initial margin; 0 in both factors and shares = off
+    Wad maintenanceFactor; // and in the maintenance margin
+    Wad initialSpot; // added share of spot per short contract, initial
+    Wad maintenanceSpot; // and maintenance
+    Wad initialFloor; // floor of the requirement per short contract as a share of spot
+    Wad maintenanceFloor;
+    Wad buffer; // buffer margin: share above maintenance
+    Wad positionCharge; // quote per short leg
+    Wad volUp; // relative vol shock up at 30 days
+    Wad volDown;
+    Wad volUpFloor; // vol is at least this before the up shock
+    Wad tailDown; // spot multiple of the lower tail, 0.5
+    Wad tailUp; // spot multiple of the upper tail, 1.6
+    Wad tailDownWeight; // share of the tail loss that counts
+    Wad tailUpWeight;
+}
+
+/// LiquidationAuction.
+struct AuctionParams {
+    Wad startPrice; // share of equity that the first bidder pays
+    Wad kinkPrice; // after `fast`
+    Wad endPrice; // after `slow`
+    Seconds fast;
+    Seconds slow;
+    Wad penaltyShare; // share of a bidder's profit that is paid on
+    Wad insurancePart; // part of that which goes to the insurance fund; the rest to LPs
+    Wad minBounty; // smallest profit worth a bid, in quote: below it the insolvent leg starts
+    Wad dust; // mark value below which an account is closed in full
+    Seconds bountyTime; // the insolvent bounty rises to maintenance margin over this time, then the pool closes
+    Wad closeVolFactor; // the pool's own close is priced at this multiple of vol
+}
+
+/// InsuranceFund.
+struct InsuranceParams {
+    Wad maxShare; // largest share of the fund that one bad debt (and one day) may use; 1 = all
+    Wad target; // target balance as a share of NAV; the breaker compares with it
+}
+
+/// LPVault.
+struct VaultParams {
+    Seconds depositDelay;
+    Seconds withdrawalDelay;
+    Seconds maxWait; // after this a request is paid from what is free, whatever the mode but FROZEN; 0 = off
+    Wad freeBuffer; // share of NAV that stays free liquidity when the queue pays; 0 = off
+    Wad withdrawalFee; // share of the amount
+    Wad bandPricing; // 1 = withdraw at the low and deposit at the high NAV, 0 = both at mid
+}
+
+/// HedgeManager.
+struct HedgeParams {
+    Wad targetLeverage; // venue leverage after a margin transfer
+    Wad topUpLeverage; // above this margin is added
+    Wad maxLeverage; // never traded into
+    Wad gateSlack; // delta beyond band + capacity that a trade may leave, as a share of NAV / S; 0 = off
+    Wad maxSlippage; // a hedge is not executed further than this from the oracle; 0 = off
+    Wad staleShare; // share of a stale expiry's delta that is hedged
+}
+
+/// Whalley-Wilmott policy: band = (3/2 k S gamma^2 / lambda)^(1/3), lambda = riskAversion / NAV.
+struct BandParams {
+    Wad riskAversion;
+    Wad minBand; // clamp of the band as a share of NAV / S
+    Wad maxBand;
+}
+
+/// Interval policy.
+struct IntervalParams {
+    Seconds interval;
+}
+
+/// CircuitBreaker. Each trigger: 0 = off.
+struct BreakerParams {
+    Wad navDrop; // fall of NAV within an hour, as a share
+    Wad hedgeShortfall; // unhedged delta beyond the band, as a share of NAV / S
+    Wad insuranceFloor; // insurance as a share of its target while an insolvent auction is open
+    Wad freeLiquidity; // free liquidity as a share of NAV
+    Seconds timeout; // least duration of a trip
+    Seconds clear; // clear time needed before it is lifted
+}
