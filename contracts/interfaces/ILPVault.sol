@@ -59,6 +59,10 @@ interface ILPVault {
     /// @notice NAV from the ledger's stored values: cheap, for limits inside trades.
     function navFast(Wad spot) external view returns (SWad);
 
+    /// @notice Lowest NAV over the stress nodes: cash + hedge equity at the node's spot - what the book then owes
+    /// (`nodes`, see IGreekLedger.aggregate) - what shorts could then not pay. The market's stress limit uses it too.
+    function worstStress(Wad spot, SWad[8] calldata nodes) external view returns (SWad);
+
     function cash() external view returns (Wad);
     function freeLiquidity() external view returns (Wad);
 

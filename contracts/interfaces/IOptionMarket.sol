@@ -114,6 +114,9 @@ interface IOptionMarket {
         view
         returns (Wad price, Wad scale, bool shortsSwept, bool done);
 
+    /// @notice Expiries that are listed and not yet settled and swept to the end, in order of listing.
+    function liveExpiries() external view returns (Timestamp[] memory);
+
     /// @notice Sum of all balances: what the contract owes to accounts.
     function totalBalances() external view returns (Wad);
 }

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
+import {IPushFeed} from "./interfaces/IFeeds.sol";
+import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
+import {IHedgeManager} from "./interfaces/IHedging.sol";
+import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
+import {ILPVault} from "./interfaces/ILPVault.sol";
+import {ILiquidationAuction} from "./interfaces/ILiquidationAuction.sol";
+import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
+import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
+import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
+import {IPoolLens} from "./interfaces/IPoolLens.sol";
+import {IVolSurface} from "./interfaces/IVolSurface.sol";
+import {Addresses, ExpiryBook, HedgeDecision, HedgeInput} from "./types/Types.sol";
+import {SWad, Timestamp, Wad, blockTime} from "./types/Units.sol";
+
+contract PoolLens is IPoolLens {
+    IOracleGuard private immutable ORACLE;
+    IVolSurface private immutable SURFACE;
+    IGreekLedger private immutable LEDGER;
+    IMarginEngine private immutable MARGIN;
+    IOptionMarket private immutable MARKET;
+    ILiquidationAuction private immutable AUCTION;
+    IInsuranceFund private immutable INSURANCE;
+    ILPVault private immutable VAULT;
+    IHedgeManager private immutable HEDGE;
+    ICircuitBreaker private immutable BREAKER;
+    IPushFeed private immutable PUSH;
+
+    constructor(Addresses memory book, address pushFeed) {
+        ORACLE = IOracleGuard(book.oracle);
+        SURFACE = IVolSurface(book.surface);
+        LEDGER = IGreekLedger(book.ledger);
+        MARGIN = IMarginEngine(book.margin);
+        MARKET = IOptionMarket(book.market);
+        AUCTION = ILiquidationAuction(book.auction);
+        INSURANCE = IInsuranceFund(book.insurance);
+        VAULT = ILPVault(book.vault);
+        HEDGE = IHedgeManager(book.hedge);
+        BREAKER = ICircuitBreaker(book.breaker);
+        PUSH = IPushFeed(pushFeed);
+    }
+
+    function snapshot() external view returns (PoolState memory state) {
+        state.time = blockTime();
+        _feeds(state);
+        _book(state);
+        _hedge(state);
+        _money(state);
+        state.expiries = _expiries();
+    }
+
+    function accounts(address[] calldata list) external view returns (AccountState[] memory states) {
+        states = new AccountState[](list.length);
+        for (uint256 i; i < list.length; ++i) {
+            states[i] = _account(list[i]);
+        }
+    }
+
+    function _feeds(PoolState memory state) private view {
+        state.oracle = ORACLE.read();
+        state.mode = BREAKER.effective(state.oracle.mode);
+        state.twap = ORACLE.twap();
+        (state.pushRound,,,,) = PUSH.latestRoundData();
+    }
+
+    function _book(PoolState memory state) private view {
+        SWad[8] memory nodes;
+        (state.greeks,, nodes, state.stale) = LEDGER.aggregate(state.oracle.price);
+        state.worstStressNav = VAULT.worstStress(state.oracle.price, nodes);
+    }
+
+    function _hedge(PoolState memory state) private view {
+        state.hedgeSize = HEDGE.size();
+        state.hedgeShortfall = HEDGE.shortfall();
+        state.lastHedge = HEDGE.lastHedge();
+        try HEDGE.preview() returns (HedgeDecision memory decision, HedgeInput memory) {
+            state.hedge = decision;
+        } catch {}
+    }
+
+    function _money(PoolState memory state) private view {
+        state.nav = VAULT.navParts();
+        state.solvency = VAULT.solvency();
+        state.insurance = INSURANCE.balance();
+        state.freeLiquidity = VAULT.freeLiquidity();
+        state.sharePrice = VAULT.sharePrice();
+        state.totalShares = VAULT.totalShares();
+        state.pendingDeposits = VAULT.pendingDeposits();
+        state.pendingWithdrawals = VAULT.pendingWithdrawals();
+        state.totalBalances = MARKET.totalBalances();
+        state.accounts = MARKET.accountCount();
+        state.liveInsolvent = AUCTION.liveInsolvent();
+    }
+
+    function _expiries() private view returns (ExpiryState[] memory states) {
+        Timestamp[] memory live = MARKET.liveExpiries();
+        states = new ExpiryState[](live.length);
+        for (uint256 i; i < live.length; ++i) {
+            states[i].expiry = live[i];
+            (states[i].settlement, states[i].scale, states[i].swept,) = MARKET.settlementOf(live[i]);
+            if (states[i].settlement.isZero()) _fillBook(states[i]);
+        }
+    }
+
+    function _fillBook(ExpiryState memory state) private view {
+        ExpiryBook memory b = LEDGER.book(state.expiry);
+        (state.open,,) = SURFACE.status(state.expiry);
+        state.refreshedAt = b.refreshedAt;
+        state.shift = b.shift;
+        state.impact = b.impact;
+        state.liability = b.liability;
+        state.delta = b.greeks.delta;
+        state.gamma = b.greeks.gamma;
+        state.vega = b.greeks.vega;
+        state.net = b.net;
+        (state.strikes, state.vols) = LEDGER.vols(state.expiry);
+    }
+
+    function _account(address who) private view returns (AccountState memory state) {
+        state.account = who;
+        (state.liquidatable, state.margin) = MARGIN.liquidatable(who);
+        state.auction = AUCTION.auctionOf(who);
+        state.lpShares = VAULT.sharesOf(who);
+        state.legs = MARKET.legsOf(who);
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Auction, BookGreeks, HedgeDecision, Leg, MarginView, Mode, NavParts, OracleView, Solvency} from
+    "../types/Types.sol";
+import {SWad, Timestamp, Wad} from "../types/Units.sol";
+
+/// @title The whole pool in one read
+/// @notice Views for off-chain readers; no contract of the protocol depends on it.
+interface IPoolLens {
+    struct ExpiryState {
+        Timestamp expiry;
+        bool open; // opens allowed by the surface
+        bool swept;
+        Timestamp refreshedAt;
+        Wad settlement; // 0 until settled
+        Wad scale; // payout scale, once shorts are swept
+        SWad shift;
+        Wad impact;
+        SWad liability;
+        SWad delta;
+        SWad gamma;
+        SWad vega;
+        Wad[] strikes;
+        Wad[] vols;
+        SWad[] net;
+    }
+
+    struct PoolState {
+        Timestamp time;
+        Mode mode;
+        OracleView oracle;
+        Wad twap;
+        uint80 pushRound;
+        NavParts nav;
+        Solvency solvency;
+        BookGreeks greeks;
+        Timestamp stale;
+        SWad worstStressNav;
+        SWad hedgeSize;
+        HedgeDecision hedge;
+        Wad hedgeShortfall;
+        Timestamp lastHedge;
+        Wad insurance;
+        Wad freeLiquidity;
+        Wad sharePrice;
+        Wad totalShares;
+        Wad pendingDeposits;
+        Wad pendingWithdrawals;
+        Wad totalBalances;
+        uint256 accounts;
+        uint256 liveInsolvent;
+        ExpiryState[] expiries;
+    }
+
+    struct AccountState {
+        address account;
+        MarginView margin;
+        bool liquidatable;
+        Auction auction;
+        Wad lpShares;
+        Leg[] legs;
+    }
+
+    function snapshot() external view returns (PoolState memory);
+
+    function accounts(address[] calldata list) external view returns (AccountState[] memory);
+}
