@@ -1,0 +1,163 @@
+"""The full record of a run: what the recorder writes and analyzers read.
+
+A run folder holds ``manifest.json`` and one Parquet table per name below, plus one per event (``event_<snake name>``)
+whose columns come from the ABI: ``block, time, tx, log, contract`` and the event's arguments, structs flattened with
+``_``. Wads are exact ``Decimal(38, 18)``; a table without rows still has its columns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from amm_sim.errors import ScenarioError
+
+EXACT = pl.Decimal(38, 18)
+TIME = pl.Int64
+
+BLOCKS: dict[str, Any] = {
+    "block": pl.Int64,
+    "time": TIME,
+    "transactions": pl.Int64,
+    "refused": pl.Int64,
+    "gas": pl.Int64,
+    "gas_price": pl.Float64,  # quote per unit of gas
+    "digest": pl.String,
+}
+TXS: dict[str, Any] = {
+    "block": pl.Int64,
+    "time": TIME,
+    "tx": pl.Int64,  # running number over the run
+    "agent": pl.String,
+    "kind": pl.String,  # registered kind of the agent or publisher
+    "order": pl.String,  # name of the order
+    "args": pl.String,  # JSON of the order's fields
+    "status": pl.String,  # filled | refused | dropped
+    "error": pl.String,  # name of the custom error, "" if filled
+    "error_args": pl.String,  # JSON
+    "gas": pl.Int64,  # -1 where it was not asked for
+    "submitted": TIME,
+    "delay": pl.Int64,
+}
+POOL: dict[str, Any] = {
+    "block": pl.Int64,
+    "time": TIME,
+    "mode": pl.Int64,
+    "oracle_mode": pl.Int64,
+    "spot": EXACT,  # the oracle's
+    "spot_low": EXACT,
+    "spot_high": EXACT,
+    "confidence": EXACT,
+    "cash": EXACT,
+    "hedge_equity": EXACT,
+    "liability": EXACT,
+    "uncovered": EXACT,
+    "settled_owed": EXACT,
+    "nav": EXACT,
+    "assets": EXACT,
+    "short_receivable": EXACT,
+    "longs": EXACT,
+    "shortfall": EXACT,
+    "scale": EXACT,
+    "delta": EXACT,
+    "gamma": EXACT,
+    "vega": EXACT,
+    "theta": EXACT,
+    "stale": TIME,
+    "worst_stress_nav": EXACT,
+    "hedge_size": EXACT,
+    "hedge_band": EXACT,
+    "hedge_due": pl.Boolean,
+    "hedge_shortfall": EXACT,
+    "insurance": EXACT,
+    "free_liquidity": EXACT,
+    "share_price": EXACT,
+    "total_shares": EXACT,
+    "pending_deposits": EXACT,
+    "pending_withdrawals": EXACT,
+    "total_balances": EXACT,
+    "accounts": pl.Int64,
+    "live_insolvent": pl.Int64,
+}
+EXPIRIES: dict[str, Any] = {
+    "block": pl.Int64,
+    "time": TIME,
+    "expiry": TIME,
+    "open": pl.Boolean,
+    "settlement": EXACT,
+    "scale": EXACT,
+    "shift": EXACT,
+    "impact": EXACT,
+    "liability": EXACT,
+    "delta": EXACT,
+    "gamma": EXACT,
+    "vega": EXACT,
+    "strikes": pl.List(pl.Float64),
+    "vols": pl.List(pl.Float64),
+    "net": pl.List(pl.Float64),
+}
+MARKET: dict[str, Any] = {
+    "time": TIME,
+    "spot": pl.Float64,  # the truth
+    "venue": pl.Float64,  # price at the hedge venue
+    "vol": pl.Float64,  # outside implied volatility
+    "gas_price": pl.Float64,
+    "depth": pl.Float64,
+    "open": pl.Boolean,
+}
+AGENTS: dict[str, Any] = {
+    "agent": pl.String,
+    "kind": pl.String,
+    "address": pl.String,
+    "capital": pl.Float64,
+    "gas_paid": pl.Float64,  # quote, over the run
+}
+TABLES: dict[str, dict[str, Any]] = {
+    "blocks": BLOCKS,
+    "txs": TXS,
+    "pool": POOL,
+    "expiries": EXPIRIES,
+    "market": MARKET,
+    "agents": AGENTS,
+}
+
+
+@dataclass(frozen=True)
+class Tape:
+    """One run. ``tables`` maps a table's name to its frame; ``table`` adds the declared columns where it is empty."""
+
+    manifest: Mapping[str, Any]
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    def table(self, name: str) -> pl.DataFrame:
+        """The frame of ``name``; an empty one with the declared columns when the run has none.
+
+        Raises:
+            KeyError: an event table that the run did not record.
+        """
+        if name in self.tables:
+            return self.tables[name]
+        return pl.DataFrame(schema=TABLES[name])
+
+    def event(self, name: str) -> pl.DataFrame | None:
+        """The frame of an event by its snake-case name, or None when none was emitted."""
+        frame = self.tables.get(f"event_{name}")
+        return None if frame is None or frame.is_empty() else frame
+
+
+def load(folder: Path) -> Tape:
+    """Reads a run folder.
+
+    Raises:
+        ScenarioError: not a run folder.
+    """
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise ScenarioError(str(folder), "no manifest.json", "a folder that `amm-sim run` has written")
+    tables = {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+    return Tape(json.loads(manifest.read_text()), tables)
