@@ -98,7 +98,8 @@ EXPIRIES: dict[str, Any] = {
     "gamma": EXACT,
     "vega": EXACT,
     "strikes": pl.List(pl.Float64),
-    "vols": pl.List(pl.Float64),
+    "vols": pl.List(pl.Float64),  # at the present shift
+    "anchors": pl.List(pl.Float64),  # without it
     "net": pl.List(pl.Float64),
 }
 MARKET: dict[str, Any] = {

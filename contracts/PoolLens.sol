@@ -116,6 +116,7 @@ contract PoolLens is IPoolLens {
         state.gamma = b.greeks.gamma;
         state.vega = b.greeks.vega;
         state.net = b.net;
+        state.anchors = b.anchors;
         (state.strikes, state.vols) = LEDGER.vols(state.expiry);
     }
 

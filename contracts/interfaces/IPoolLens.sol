@@ -22,7 +22,8 @@ interface IPoolLens {
         SWad gamma;
         SWad vega;
         Wad[] strikes;
-        Wad[] vols;
+        Wad[] vols; // at the present shift
+        Wad[] anchors; // without it
         SWad[] net;
     }
 
