@@ -7,6 +7,7 @@ seconds since 1970, Greeks from the pool's side (+ the pool gains if the variabl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol
@@ -52,6 +53,9 @@ class SeriesKey:
 @dataclass(frozen=True, slots=True)
 class Order:
     """An intent. Subclasses name the action; the chain layer knows contract, function and encoding."""
+
+    delay: int = field(default=0, kw_only=True)
+    """Seconds that the order is held back beyond its sender's latency: congestion, a slow keeper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +276,11 @@ class PoolView:
     """Latest round of the push feed."""
     fees: dict[str, float] = field(default_factory=dict)
     """MarketParams as floats: what a trader needs to estimate the fee."""
+    push_price: float = 0.0
+    """Answer of that round; 0 before the first. With its time all that a publisher needs of its own past."""
+    push_time: int = 0
+    auction: dict[str, float] = field(default_factory=dict)
+    """AuctionParams as floats: what a liquidator needs to price a bid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +305,22 @@ class AccountView:
     auction_nonce: int
     lp_shares: float
     legs: tuple[LegView, ...]
+    wallet: float = math.inf
+    """Quote that it holds outside the protocol; infinite if not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Smile:
+    """Shape of the outside surface around its front at-the-money level; ``pricing/smile.py`` makes slices of it.
+
+    ``rho`` and ``eta`` are those of a power-law SSVI surface (Gatheral and Jacquier 2014), free of static arbitrage
+    for eta^2 (1 + |rho|) <= 4; forward variance decays from the front level to ``long_vol`` with ``decay`` days.
+    """
+
+    rho: float = -0.15
+    eta: float = 0.6
+    long_vol: float = 0.75
+    decay: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,9 +332,17 @@ class Truth:
     venue: float
     """Price at the hedge venue."""
     vol: float
-    """At-the-money implied volatility that the outside market quotes."""
+    """Front at-the-money implied volatility that the outside market quotes."""
     realised: float
     """Volatility that the path is driven by, where the generator knows it; else ``vol``."""
+    smile: Smile = field(default_factory=Smile)
+    depth: float = 1.0
+    """Depth of the hedge venue as a multiple of normal."""
+    venue_open: bool = True
+    gas_price: float = 0.0
+    """Quote per unit of gas."""
+    congestion: float = 1.0
+    """Gas price as a multiple of normal."""
 
 
 class Status(StrEnum):
@@ -359,6 +392,8 @@ class Seen:
     truth: Truth | None
     outcomes: tuple[Outcome, ...]
     """Results since its last wake-up."""
+    start: int = 0
+    """Time of the run's first block: hours of a scenario's windows count from here."""
 
 
 class Agent(Protocol):
