@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ERC20} from "solady/tokens/ERC20.sol";
 import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
 import {IPushFeed} from "./interfaces/IFeeds.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
@@ -13,6 +14,7 @@ import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IPoolLens} from "./interfaces/IPoolLens.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
+import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {Addresses, ExpiryBook, HedgeDecision, HedgeInput} from "./types/Types.sol";
 import {SWad, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
@@ -28,6 +30,8 @@ contract PoolLens is IPoolLens {
     IHedgeManager private immutable HEDGE;
     ICircuitBreaker private immutable BREAKER;
     IPushFeed private immutable PUSH;
+    ERC20 private immutable QUOTE;
+    uint256 private immutable UNIT;
 
     constructor(Addresses memory book, address pushFeed) {
         ORACLE = IOracleGuard(book.oracle);
@@ -41,6 +45,8 @@ contract PoolLens is IPoolLens {
         HEDGE = IHedgeManager(book.hedge);
         BREAKER = ICircuitBreaker(book.breaker);
         PUSH = IPushFeed(pushFeed);
+        QUOTE = ERC20(book.quote);
+        UNIT = TokenUnits.unitOf(QUOTE.decimals());
     }
 
     function snapshot() external view returns (PoolState memory state) {
@@ -63,7 +69,14 @@ contract PoolLens is IPoolLens {
         state.oracle = ORACLE.read();
         state.mode = BREAKER.effective(state.oracle.mode);
         state.twap = ORACLE.twap();
-        (state.pushRound,,,,) = PUSH.latestRoundData();
+        _push(state);
+    }
+
+    function _push(PoolState memory state) private view {
+        (uint80 round, int256 answer,, uint256 updatedAt,) = PUSH.latestRoundData();
+        state.pushRound = round;
+        state.pushPrice = Wad.wrap(answer > 0 ? uint256(answer) * TokenUnits.unitOf(PUSH.decimals()) : 0);
+        state.pushTime = Timestamp.wrap(uint64(updatedAt));
     }
 
     function _book(PoolState memory state) private view {
@@ -125,6 +138,7 @@ contract PoolLens is IPoolLens {
         (state.liquidatable, state.margin) = MARGIN.liquidatable(who);
         state.auction = AUCTION.auctionOf(who);
         state.lpShares = VAULT.sharesOf(who);
+        state.wallet = Wad.wrap(QUOTE.balanceOf(who) * UNIT);
         state.legs = MARKET.legsOf(who);
     }
 }

@@ -33,6 +33,8 @@ interface IPoolLens {
         OracleView oracle;
         Wad twap;
         uint80 pushRound;
+        Wad pushPrice; // answer of that round, 0 before the first
+        Timestamp pushTime;
         NavParts nav;
         Solvency solvency;
         BookGreeks greeks;
@@ -60,6 +62,7 @@ interface IPoolLens {
         bool liquidatable;
         Auction auction;
         Wad lpShares;
+        Wad wallet; // quote held outside the protocol
         Leg[] legs;
     }
 
