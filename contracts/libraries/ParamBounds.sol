@@ -118,7 +118,7 @@ library ParamBounds {
     }
 
     function check(HedgeParams memory p) internal pure {
-        _wad("hedge.targetLeverage", p.targetLeverage, 0.1e18, 50e18);
+        if (!p.targetLeverage.isZero()) _wad("hedge.targetLeverage", p.targetLeverage, 0.1e18, 50e18);
         _wad("hedge.topUpLeverage", p.topUpLeverage, 0.1e18, 50e18);
         _wad("hedge.maxLeverage", p.maxLeverage, 0.1e18, 50e18);
         _wad("hedge.gateSlack", p.gateSlack, 0, 100e18);
@@ -137,6 +137,7 @@ library ParamBounds {
 
     function check(IntervalParams memory p) internal pure {
         _time("interval.interval", p.interval, 1, 365 * DAY);
+        _time("interval.phase", p.phase, 0, p.interval.rawSeconds() - 1);
     }
 
     function check(BreakerParams memory p) internal pure {

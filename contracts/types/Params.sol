@@ -106,7 +106,7 @@ struct VaultParams {
 
 /// HedgeManager.
 struct HedgeParams {
-    Wad targetLeverage; // venue leverage after a margin transfer
+    Wad targetLeverage; // venue leverage after a margin transfer; 0 = off: no margin moves, no leverage limit
     Wad topUpLeverage; // above this margin is added
     Wad maxLeverage; // never traded into
     Wad gateSlack; // delta beyond band + capacity that a trade may leave, as a share of NAV / S; 0 = off
@@ -121,9 +121,19 @@ struct BandParams {
     Wad maxBand;
 }
 
-/// Interval policy.
+/// Interval policy: due once in every slot of a fixed schedule, phase + n * interval.
 struct IntervalParams {
     Seconds interval;
+    Seconds phase; // the schedule's offset from 1 January 1970 00:00 UTC; below `interval`
+}
+
+/// PerpVenue (a mock of a skew-priced perpetual exchange).
+struct PerpParams {
+    Wad skewScale; // underlying; a fill costs index * (1 + (skew + size / 2) / (skewScale * depth))
+    Wad takerFee; // share of the notional
+    Wad maxFundingVelocity; // change of the daily funding rate per day when |skew| >= skewScale
+    Wad maintenanceRatio; // equity / notional below which the position is liquidated and its margin lost
+    Wad maxLeverage; // notional / equity that a trade or withdrawal may leave
 }
 
 /// CircuitBreaker. Each trigger: 0 = off.

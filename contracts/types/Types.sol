@@ -151,7 +151,7 @@ struct HedgeInput {
     Wad cost; // proportional cost of the cheapest venue, as a ratio
     Timestamp lastHedge;
     Timestamp time;
-    bool stressed; // mode worse than NORMAL
+    bool stressed; // WIND_DOWN: hedge all the way to the aim
 }
 
 /// A policy's decision.
