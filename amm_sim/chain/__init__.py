@@ -1,0 +1,22 @@
+"""The chain port: artefacts, the ABI codec, JSON-RPC, the Anvil process and a small client on top of them.
+
+``Chain`` is what tests, studies and the engine use; everything below it is replaceable. Nothing outside this package
+knows an ABI, a selector or a hexadecimal quantity.
+"""
+
+from amm_sim.chain.anvil import Anvil
+from amm_sim.chain.artifacts import Artifact, Artifacts
+from amm_sim.chain.client import Chain, Receipt, Revert
+from amm_sim.chain.codec import Codec, DecodedError, Event
+
+__all__ = [
+    "Anvil",
+    "Artifact",
+    "Artifacts",
+    "Chain",
+    "Codec",
+    "DecodedError",
+    "Event",
+    "Receipt",
+    "Revert",
+]

@@ -1,0 +1,125 @@
+"""Compiled contracts: what forge left in its output folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from amm_sim.errors import SetupError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout: where build/ and node_modules/ are found."""
+ENVIRONMENT = "AMM_SIM_ARTIFACTS"
+"""Environment variable that names another forge output folder."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One compiled contract."""
+
+    name: str
+    source: str
+    abi: tuple[Mapping[str, Any], ...]
+    bytecode: str
+    """Creation code in hexadecimal, without 0x; may hold placeholders of libraries."""
+    links: Mapping[str, tuple[int, ...]]
+    """Library name -> byte offsets in the creation code where its address belongs."""
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the creation code and the ABI."""
+        return hashlib.sha256(
+            self.bytecode.encode() + orjson.dumps(list(self.abi))
+        ).hexdigest()
+
+    def linked(self, libraries: Mapping[str, str]) -> bytes:
+        """Creation code with the addresses of its external libraries filled in."""
+        code = self.bytecode
+        for library, offsets in self.links.items():
+            for offset in offsets:
+                code = (
+                    code[: 2 * offset]
+                    + libraries[library][2:].lower()
+                    + code[2 * offset + 40 :]
+                )
+        return bytes.fromhex(code)
+
+
+class Artifacts:
+    """The contracts of one forge output folder, by name; files are read when asked for.
+
+    Args:
+        folder: forge's ``out``; by default the environment variable AMM_SIM_ARTIFACTS, else ``build/forge``.
+
+    Raises:
+        SetupError: the folder or a contract is missing.
+    """
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = Path(
+            folder or os.environ.get(ENVIRONMENT) or ROOT / "build" / "forge"
+        )
+        if not self.folder.is_dir():
+            raise SetupError(
+                f"no compiled contracts in {self.folder}: run `make build`"
+            )
+        self._paths = {
+            path.stem: path for path in sorted(self.folder.glob("*.sol/*.json"))
+        }
+        self._loaded: dict[str, Artifact] = {}
+
+    def __getitem__(self, name: str) -> Artifact:
+        if name not in self._loaded:
+            if name not in self._paths:
+                raise SetupError(
+                    f"contract {name} is not in {self.folder}: run `make build`"
+                )
+            self._loaded[name] = _load(name, self._paths[name])
+        return self._loaded[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._paths
+
+    def __iter__(self) -> Iterator[Artifact]:
+        """Every contract of the project's own ``contracts`` folder, by name."""
+        for name in sorted(self._paths):
+            artifact = self[name]
+            if artifact.source.startswith("contracts/"):
+                yield artifact
+
+
+def _load(name: str, path: Path) -> Artifact:
+    try:
+        raw = orjson.loads(path.read_bytes())
+        target = (
+            raw.get("metadata", {}).get("settings", {}).get("compilationTarget", {})
+        )
+        code = raw["bytecode"]
+        return Artifact(
+            name=name,
+            source=next(iter(target), ""),
+            abi=tuple(raw["abi"]),
+            bytecode=code["object"].removeprefix("0x"),
+            links=_links(code.get("linkReferences", {})),
+        )
+    except (orjson.JSONDecodeError, KeyError) as error:
+        raise SetupError(
+            f"{path} is not a forge artefact ({error}): run `make build`"
+        ) from error
+
+
+def _links(
+    references: Mapping[str, Mapping[str, list[dict[str, int]]]],
+) -> dict[str, tuple[int, ...]]:
+    return {
+        library: tuple(place["start"] for place in places)
+        for libraries in references.values()
+        for library, places in libraries.items()
+    }
