@@ -159,6 +159,8 @@ def load(folder: Path) -> Tape:
     """
     manifest = folder / "manifest.json"
     if not manifest.is_file():
-        raise ScenarioError(str(folder), "no manifest.json", "a folder that `amm-sim run` has written")
+        raise ScenarioError(
+            str(folder), "no manifest.json", "a folder that `amm-sim run` has written"
+        )
     tables = {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
     return Tape(json.loads(manifest.read_text()), tables)

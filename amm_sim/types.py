@@ -411,3 +411,33 @@ class Agent(Protocol):
     def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:
         """Orders of this wake-up. Pure but for the generator."""
         ...
+
+
+# ------------------------------------------------------------------ what analyzers say
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number of the report. The interval is None where one run stands alone (n = 1)."""
+
+    name: str
+    value: float
+    unit: str
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n: int = 1
+    method: str = "read from the chain"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Every analyzer's result for one run."""
+
+    insolvent: bool
+    verdict: str
+    metrics: tuple[Metric, ...]
+    explain: tuple[tuple[str, float], ...]
+    """P&L terms and the residual, in quote; they sum to the change of NAV."""
+    refusals: tuple[tuple[str, int], ...]
+    fills: tuple[tuple[str, int], ...]
+    """Filled orders by kind of agent."""

@@ -1,0 +1,46 @@
+"""Pure functions from a tape to metrics."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from amm_sim.analyzers import activity, explain, hedging, losses, solvency
+from amm_sim.tape import Tape
+from amm_sim.types import Evaluation
+from amm_sim.units import from_wad
+
+__all__ = ["evaluate"]
+
+
+def evaluate(tape: Tape) -> Evaluation:
+    """Runs every analyzer over one run."""
+    state = solvency.solvency(tape)
+    metrics = [
+        m for part in (solvency, losses, hedging, activity, explain) for m in part.metrics(tape)
+    ]
+    terms = explain.explain(tape)
+    return Evaluation(
+        insolvent=state.insolvent_at is not None,
+        verdict=verdict(tape, state),
+        metrics=tuple(metrics),
+        explain=tuple((name, from_wad(value)) for name, value in terms),
+        refusals=tuple(activity.refusals(tape)),
+        fills=tuple(activity.fills(tape)),
+    )
+
+
+def verdict(tape: Tape, state: solvency.Solvency) -> str:
+    """The answer in a sentence or two."""
+    change = state.nav_end - state.nav_start
+    debt = sum(losses.bad_debt(tape).values())
+    tail = (
+        f"Its share price fell at most {state.drawdown:.1%} from a peak, accounts left {debt:,.0f} of bad debt, and it "
+        f"ended with a net asset value of {state.nav_end:,.0f} ({change:+,.0f})."
+    )
+    if state.insolvent_at is None:
+        return f"The pool stayed solvent: it could pay every long in full at every block. {tail}"
+    when = datetime.fromtimestamp(state.insolvent_at, UTC).strftime("%d %b %Y %H:%M UTC")
+    return (
+        f"The pool became insolvent on {when}: at worst it could pay {state.least_scale:.2%} of what it owed "
+        f"({state.worst_shortfall:,.0f} short). {tail}"
+    )

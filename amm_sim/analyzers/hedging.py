@@ -1,0 +1,76 @@
+"""Hedge tracking error against the unhedged book."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amm_sim.analyzers.frames import Floats, event_by_block, floats
+from amm_sim.tape import Tape
+from amm_sim.types import Metric
+
+HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """Standard deviations of the pool's P&L per period, in quote; ``ratio`` is hedged / unhedged."""
+
+    hedged: float
+    unhedged: float
+    ratio: float
+    largest_lag_delta: float
+    """Largest |net delta| times spot seen at a block's end, in quote."""
+    periods: int
+
+
+def hedge_profit(tape: Tape) -> Floats:
+    """Cumulative P&L of the venue position per block: its equity less the margin that went there."""
+    pool = tape.table("pool")
+    blocks = pool["block"].to_numpy()
+    moved = event_by_block(tape, "margin_moved", "amount", blocks)
+    equity = floats(pool, "hedge_equity")
+    return equity - (equity[0] if len(equity) else 0.0) - np.cumsum(moved)
+
+
+def lp_flows(tape: Tape) -> Floats:
+    """Cumulative quote that liquidity providers brought in less what they took out, per block."""
+    blocks = tape.table("pool")["block"].to_numpy()
+    paid_in = event_by_block(tape, "deposit_processed", "amount", blocks)
+    return np.cumsum(paid_in - event_by_block(tape, "withdrawal_processed", "amount", blocks))
+
+
+def tracking(tape: Tape, period: int = HOUR) -> Tracking:
+    """Compares the P&L of book and hedge with that of the book alone, over periods of ``period`` seconds."""
+    pool = tape.table("pool")
+    if len(pool) < 2:
+        return Tracking(0.0, 0.0, 1.0, 0.0, 0)
+    time = pool["time"].to_numpy()
+    profit = floats(pool, "nav") - lp_flows(tape)
+    hedge = hedge_profit(tape)
+    marks = np.searchsorted(time, np.arange(time[0], time[-1] + 1, period))
+    total, alone = np.diff(profit[marks]), np.diff((profit - hedge)[marks])
+    spread = float(total.std(ddof=1)) if len(total) > 1 else 0.0
+    unhedged = float(alone.std(ddof=1)) if len(alone) > 1 else 0.0
+    net = np.abs(floats(pool, "delta") + floats(pool, "hedge_size")) * floats(pool, "spot")
+    return Tracking(
+        spread, unhedged, spread / unhedged if unhedged > 0 else 1.0, float(net.max()), len(total)
+    )
+
+
+def metrics(tape: Tape) -> list[Metric]:
+    """Tracking error as metrics."""
+    t = tracking(tape)
+    method = f"standard deviation of {t.periods} hourly changes"
+    return [
+        Metric("pnl_std_hedged", t.hedged, "quote per hour", method=method),
+        Metric("pnl_std_unhedged", t.unhedged, "quote per hour", method=method),
+        Metric("hedge_tracking_ratio", t.ratio, "ratio", method="hedged / unhedged"),
+        Metric(
+            "largest_net_delta",
+            t.largest_lag_delta,
+            "quote",
+            method="|delta| times spot at block ends",
+        ),
+    ]
