@@ -3,62 +3,152 @@
 //   solc.cjs --version
 //   solc.cjs --standard-json [--base-path DIR] [--include-path DIR]... [--allow-paths DIR,...] < input > output
 //
-// A source that the input does not contain is read from the base path, then from each include path,
-// then as given; never from outside of those folders and the allowed paths.
+// solc compiles on one core. Contracts are generated and optimised independently of each other, so
+// their files are dealt to as many threads as there are cores. Every thread is given all sources, so
+// that AST ids, and with them the bytecode, are those of a single run; only the selected outputs differ.
 "use strict";
 
 const fs = require("node:fs");
+const os = require("node:os");
 const path = require("node:path");
+const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
 
-const solc = require("solc");
+const STACK_MB = 64; // the optimiser recurses deeply; a thread's default of 4 MB is not always enough
+const MIN_JOB_CHARS = 4_000; // below this, parsing all sources once more costs more than it gains
 
-const VALUE_FLAGS = new Set(["--base-path", "--include-path", "--allow-paths"]);
-
-function parse(args) {
-  const options = { basePath: process.cwd(), includePaths: [], allowPaths: [] };
-  for (let i = 0; i < args.length; i++) {
-    const [flag, inline] = args[i].split(/=(.*)/s, 2);
-    const value = () => inline ?? args[++i];
-    if (flag === "--base-path") options.basePath = path.resolve(value());
-    else if (flag === "--include-path") options.includePaths.push(path.resolve(value()));
+function parseArguments(args) {
+  const options = { mode: null, basePath: process.cwd(), includePaths: [], allowPaths: [] };
+  const rest = args.flatMap((arg) => (arg.startsWith("--") ? arg.split(/=(.*)/s, 2) : [arg]));
+  while (rest.length > 0) {
+    const flag = rest.shift();
+    if (flag === "--version" || flag === "--standard-json") options.mode = flag;
+    else if (flag === "--base-path") options.basePath = path.resolve(rest.shift());
+    else if (flag === "--include-path") options.includePaths.push(path.resolve(rest.shift()));
     else if (flag === "--allow-paths") {
-      options.allowPaths = value().split(",").filter(Boolean).map((p) => path.resolve(p));
-    } else if (flag === "--version" || flag === "--standard-json") options.mode = flag;
-    else if (flag !== "-") throw new Error(`unrecognised option '${flag}'`);
+      const folders = rest.shift().split(",").filter(Boolean);
+      options.allowPaths.push(...folders.map((folder) => path.resolve(folder)));
+    } else if (flag !== "-") throw new Error(`unrecognised option '${flag}'`);
   }
   return options;
 }
 
+/** Reads a source that the input does not contain: from the base path, then from each include path. */
 function importFrom({ basePath, includePaths, allowPaths }) {
   const roots = [basePath, ...includePaths];
-  const allowed = [...roots, ...allowPaths].map((p) => p + path.sep);
+  const allowed = [...roots, ...allowPaths].map((folder) => folder + path.sep);
   return (name) => {
-    const candidates = path.isAbsolute(name) ? [name] : roots.map((root) => path.join(root, name));
-    for (const file of candidates) {
-      if (!allowed.some((prefix) => file.startsWith(prefix)) || !fs.existsSync(file)) continue;
-      return { contents: fs.readFileSync(file, "utf8") };
-    }
-    return { error: `Source "${name}" not found: searched ${candidates.join(", ")}` };
+    const candidates = roots.map((root) => path.resolve(root, name));
+    const inside = (file) => allowed.some((folder) => file.startsWith(folder));
+    const found = candidates.find((file) => inside(file) && fs.existsSync(file));
+    if (found === undefined) return { error: `not found: ${candidates.join(", ")}` };
+    return { contents: fs.readFileSync(found, "utf8") };
   };
 }
 
-function main() {
-  const options = parse(process.argv.slice(2));
+/** Groups of selected files, large files first, that are compiled as one job each. */
+function split(input, workers) {
+  const length = (file) => input.sources[file]?.content?.length ?? 0;
+  const selected = Object.keys(input.settings?.outputSelection ?? {});
+  if (workers < 2 || !selected.every((file) => file in input.sources)) return [selected];
+  const total = selected.reduce((sum, file) => sum + length(file), 0);
+  const target = Math.max(MIN_JOB_CHARS, total / (4 * workers));
+  const groups = [];
+  let size = Infinity;
+  for (const file of selected.sort((a, b) => length(b) - length(a))) {
+    if (size + length(file) > target) {
+      groups.push([]);
+      size = 0;
+    }
+    groups.at(-1).push(file);
+    size += length(file);
+  }
+  return groups;
+}
+
+function inputFor(input, files) {
+  const selection = input.settings?.outputSelection;
+  if (selection === undefined) return input;
+  const outputSelection = Object.fromEntries(files.map((file) => [file, selection[file]]));
+  return { ...input, settings: { ...input.settings, outputSelection } };
+}
+
+function merge(outputs) {
+  const merged = {};
+  const errors = new Map();
+  for (const output of outputs) {
+    for (const error of output.errors ?? []) errors.set(JSON.stringify(error), error);
+    for (const part of ["contracts", "sources"]) {
+      for (const [file, value] of Object.entries(output[part] ?? {})) {
+        merged[part] ??= {};
+        merged[part][file] = { ...merged[part][file], ...value };
+      }
+    }
+  }
+  if (errors.size > 0) merged.errors = [...errors.values()];
+  return merged;
+}
+
+/** Runs the jobs on worker threads, each taking the next one when it is done. */
+function runJobs(jobs, workers, options) {
+  const outputs = new Array(jobs.length);
+  const queue = [...jobs.keys()];
+  const runWorker = () =>
+    new Promise((resolve, reject) => {
+      const limits = { stackSizeMb: STACK_MB, maxOldGenerationSizeMb: 4096 };
+      const worker = new Worker(__filename, { workerData: options, resourceLimits: limits });
+      let current;
+      const next = () => {
+        current = queue.shift();
+        worker.postMessage(current === undefined ? null : jobs[current]);
+      };
+      worker.on("message", (output) => {
+        outputs[current] = output;
+        next();
+      });
+      worker.on("error", reject);
+      worker.on("exit", resolve);
+      next();
+    });
+  return Promise.all(Array.from({ length: workers }, runWorker)).then(() => outputs);
+}
+
+async function compile(options) {
+  const text = fs.readFileSync(0, "utf8");
+  const cores = Math.min(os.availableParallelism(), 8);
+  const input = JSON.parse(text);
+  const groups = split(input, cores);
+  if (groups.length < 2) return (await runJobs([text], 1, options))[0];
+  const jobs = groups.map((files) => JSON.stringify(inputFor(input, files)));
+  const outputs = await runJobs(jobs, Math.min(cores, jobs.length), options);
+  return JSON.stringify(merge(outputs.map((output) => JSON.parse(output))));
+}
+
+async function main() {
+  const options = parseArguments(process.argv.slice(2));
   if (options.mode === "--version") {
-    process.stdout.write(
-      `solc, the solidity compiler commandline interface\nVersion: ${solc.version()}\n`,
-    );
+    const version = require("solc").version();
+    process.stdout.write(`solc, the solidity compiler commandline interface\nVersion: ${version}\n`);
   } else if (options.mode === "--standard-json") {
-    const output = solc.compile(fs.readFileSync(0, "utf8"), { import: importFrom(options) });
-    fs.writeFileSync(1, output);
+    process.stdout.write(await compile(options));
   } else {
-    throw new Error("one of --version and --standard-json is needed");
+    throw new Error("either --version or --standard-json is needed");
   }
 }
 
-try {
-  main();
-} catch (error) {
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
+function work() {
+  const solc = require("solc");
+  const callbacks = { import: importFrom(workerData) };
+  parentPort.on("message", (job) => {
+    if (job === null) parentPort.close();
+    else parentPort.postMessage(solc.compile(job, callbacks));
+  });
+}
+
+if (isMainThread) {
+  main().catch((error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  });
+} else {
+  work();
 }

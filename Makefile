@@ -1,0 +1,51 @@
+# Every target sets up what it needs; `make help` lists them.
+#   PYTHON=/path/to/python3.12  another interpreter      NODE=wheel  ignore the machine's Node
+#   ARGS="-k auction -n 2"      further arguments of test and fuzz
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test fuzz check format bench docs lock clean
+
+BIN := .venv/bin
+ARGS ?=
+export PYTHON NODE
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup:  ## Install Python, Node and Solidity packages from the locks (into .venv, node_modules, .solc)
+	@tools/setup.sh
+
+build: setup  ## Compile the contracts with production settings into build/forge
+	@echo "[build] contracts (only what changed; all of them take about a minute)"
+	@$(BIN)/forge build contracts
+
+demo: build  ## Live through Black Thursday and write runs/demo/report.html
+	$(BIN)/amm-sim run scenarios/black_thursday.toml --out runs/demo
+
+test: build  ## Run all tests
+	$(BIN)/pytest $(ARGS)
+
+fuzz: setup  ## Run the Foundry fuzz and invariant tests of the contracts
+	$(BIN)/forge test $(ARGS)
+
+check: setup  ## Lint, formatting and strict types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## Format the Python sources and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: build  ## Run the benchmarks: gas, speed, accuracy
+	@for script in $(wildcard benchmarks/bench_*.py); do echo "[bench] $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: build  ## Write the generated pages of docs/
+	@for script in $(wildcard docs/generate_*.py); do echo "[docs] $$script"; $(BIN)/python $$script || exit 1; done
+
+lock: setup  ## Renew the Python locks from the ranges in pyproject.toml
+	tools/lock.sh
+
+clean:  ## Remove builds, runs and caches; environments stay
+	rm -rf build .build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
