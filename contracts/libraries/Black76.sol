@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
+import {OptionGreeks} from "../types/Types.sol";
+import {ONE, SWad, Wad} from "../types/Units.sol";
+
+/// Black (1976) price and Greeks of European options on a forward; no discounting.
+///
+/// Prices and volatilities are wads, time is in seconds. "Q64" means a number times 2^64. Logarithms and total
+/// volatilities vol * sqrt(T) are Q96, because they may be small and their quotient counts; the rest is Q64.
+///
+/// One exponential serves both normal distributions, because F phi(d1) = K phi(d2). With A = F exp(-d1^2/2) and
+/// R(x) = N(-x) exp(x^2/2), which falls slowly from 1/2, the out-of-the-money option is worth
+///     A |R(|d1|) - R(|d2|)|              if d1 and d2 have the same sign,
+///     min(F, K) - A (R(|d1|) + R(|d2|))  otherwise,
+/// so that tails are accurate relative to the price itself. The other option follows by parity.
+///
+/// Against exact arithmetic, for 1 s to 2 years, vol 1 % to 500 % and K/F from 0.01 to 100: absolute error
+/// <= 1e-17 max(F, K) + 2 wei; relative error <= 1e-11 where the price is >= 1e-9 F and >= 1e12 wei.
+library Black76 {
+    /// @dev A forward or strike is zero or not below 2^96 wei.
+    error PriceOutOfRange(uint256 forward, uint256 strike);
+
+    /// Volatility is clamped to this range.
+    uint256 internal constant MIN_VOL = 0.01e18;
+    uint256 internal constant MAX_VOL = 5e18;
+
+    /// Below this vol * sqrt(T) (Q96, 2.3e-10) an option is worth its intrinsic value.
+    uint256 private constant MIN_TOTAL_VOL = 1 << 64;
+
+    uint256 private constant LN2_Q96 = 0xb17217f7d1cf79abc9e3b398;
+    uint256 private constant HALF_PER_LN2_Q90 = 0x2e2a8eca5705fc2eefa1ffb; // 1 / (2 ln 2)
+    uint256 private constant VARIANCE_Q16 = 0xb507e9b40e775828; // 2^(192 + 16) / (1e36 YEAR)
+    uint256 private constant SECOND_Q192 = 199045590290039344363133860451790538308674386239981; // 2^192 / YEAR
+    uint256 private constant DENSITY = 398942280401432678; // 1 / sqrt(2 pi), 1e18
+    uint256 private constant DENSITY_1E36 = 398942280401432677939946059934381868; // the same, 1e36
+    uint256 private constant DECAY_Q64 = 116039647161911465067027219; // YEAR / (2 sqrt(2 pi))
+
+    // Rational minimax approximations P/Q with positive coefficients. Each word holds the coefficient of one power:
+    // P's in the upper, Q's in the lower 128 bits, both Q64. One multiplication by t <= 2^63 (Q63) then advances both
+    // polynomials, since a lane never exceeds 2^64; LANES clears what the upper lane's product spills below it.
+    // Made and checked by tools/black76_coefficients.py.
+    uint256 private constant LANES = 0xffffffffffffffffffffffffffffffff0000000000000001ffffffffffffffff;
+
+    // R(x) = t P(t)/Q(t), t = 2/(2 + x): degree 8/8, |error| N-weighted <= 2e-18, relative <= 2e-13 in the tail.
+    uint256 private constant MILLS_0 = 0xd019e1693e32ae0000000000000000041343a8e91fe287;
+    uint256 private constant MILLS_1 = 0x306f369a6f8fa2c00000000000000000b19c201b5c82cb9;
+    uint256 private constant MILLS_2 = 0x93c6b128f36588900000000000000002025561a2c9ef575;
+    uint256 private constant MILLS_3 = 0x1214ba12007177b0000000000000000031262fed17782d22;
+    uint256 private constant MILLS_4 = 0x1b729d40b31749c400000000000000003ee2e3fd76f90186;
+    uint256 private constant MILLS_5 = 0x1ed056fdd095cc5c000000000000000034307fd2a2ba5227;
+    uint256 private constant MILLS_6 = 0x18e9464b79e7c95c00000000000000001f651635146da359;
+    uint256 private constant MILLS_7 = 0xda91413ada1735e00000000000000000b252491c3875070;
+    uint256 private constant MILLS_8 = 0x27ef2b4eab03a000000000000000001e9d5b72b5886b4;
+
+    // atanh(w)/w = P(v)/Q(v), v = 1 - w^2, for |w| <= 1/3: degree 4/4, relative error <= 2e-19.
+    uint256 private constant ATANH_0 = 0x6d5c07d0a9674ea000000000000000002646d0cb7bbcef8;
+    uint256 private constant ATANH_1 = 0x4ca51d68662dcfaa00000000000000002d8c094ffde4e601;
+    uint256 private constant ATANH_2 = 0x82228a97156c23b000000000000000007e6f9306be1cb81b;
+    uint256 private constant ATANH_3 = 0x2922c5d2b7abbb3e00000000000000004a43e9a8953aa4f7;
+    uint256 private constant ATANH_4 = 0x13fd1b0c223dc810000000000000000075c0cf3f707edf5;
+    uint256 private constant ATANH_MAX_Q63 = 0xe38e38e38e38e38; // 1/9: the largest w^2
+
+    // 2^-r = (Q - r P)/(Q + r P) in z = r^2, |r| <= 1/2: degree 2/2, divided by Q's leading coefficient so that
+    // Q = z^2 + EXP_Q1 z + EXP_Q0; relative error <= 5e-18. Q64.
+    uint256 private constant EXP_P0 = 0x5e9dc405f8790fc2242;
+    uint256 private constant EXP_P1 = 0x1433a0776d8385e790;
+    uint256 private constant EXP_P2 = 0x5e983e0fa4185fa;
+    uint256 private constant EXP_Q0 = 0x111013e18702552818f2;
+    uint256 private constant EXP_Q1 = 0xe92d7d896859bb3182;
+
+    /// Call, put and N(d1). Forward and strike in [1, 2^96) wei, secondsLeft < 2^64.
+    function price(uint256 forward, uint256 strike, uint256 secondsLeft, uint256 vol)
+        internal
+        pure
+        returns (uint256 call, uint256 put, uint256 callDelta)
+    {
+        return priceAt(forward, strike, totalVol(secondsLeft, vol));
+    }
+
+    /// The same from total volatility vol * sqrt(T) (Q96).
+    function priceAt(uint256 forward, uint256 strike, uint256 total)
+        internal
+        pure
+        returns (uint256 call, uint256 put, uint256 callDelta)
+    {
+        checkRange(forward, strike);
+        if (total < MIN_TOTAL_VOL) return intrinsic(forward, strike);
+        (int256 d1, int256 d2) = moneyness(lnRatio(forward, strike), total);
+        (uint256 mantissa, uint256 shift) = expHalfSquare(d1);
+        return _value(forward, strike, d1, d2, mantissa, shift);
+    }
+
+    /// Value and all Greeks; theta per year, vega per 1.00 of vol. All but the values and delta are 0 at expiry.
+    function greeks(uint256 forward, uint256 strike, uint256 secondsLeft, uint256 vol)
+        internal
+        pure
+        returns (OptionGreeks memory g)
+    {
+        checkRange(forward, strike);
+        vol = clampVol(vol);
+        uint256 total = totalVol(secondsLeft, vol);
+        if (total < MIN_TOTAL_VOL) {
+            _setValue(g, forward, strike);
+            return g;
+        }
+        (int256 d1, int256 d2) = moneyness(lnRatio(forward, strike), total);
+        (uint256 mantissa, uint256 shift) = expHalfSquare(d1);
+        unchecked {
+            _setGammaVanna(g, forward * total, mantissa * DENSITY_1E36 >> shift, d2, vol);
+            _setVegaThetaVolga(g, (forward * mantissa >> shift + 32) * total >> 64, d1 * d2 >> 64, secondsLeft, vol);
+        }
+        _setValueAt(g, forward, strike, d1, d2, mantissa, shift);
+    }
+
+    /// Values at expiry; the delta of a call that is exactly at the money is 0.
+    function intrinsic(uint256 forward, uint256 strike)
+        internal
+        pure
+        returns (uint256 call, uint256 put, uint256 callDelta)
+    {
+        unchecked {
+            return forward > strike ? (forward - strike, uint256(0), ONE) : (uint256(0), strike - forward, uint256(0));
+        }
+    }
+
+    function checkRange(uint256 forward, uint256 strike) internal pure {
+        unchecked {
+            // 0 - 1 wraps to the largest word
+            if (((forward - 1) | (strike - 1)) >> 96 != 0) revert PriceOutOfRange(forward, strike);
+        }
+    }
+
+    function clampVol(uint256 vol) internal pure returns (uint256) {
+        if (vol < MIN_VOL) return MIN_VOL;
+        return vol > MAX_VOL ? MAX_VOL : vol;
+    }
+
+    /// vol * sqrt(T), Q96; vol clamped.
+    function totalVol(uint256 secondsLeft, uint256 vol) internal pure returns (uint256) {
+        unchecked {
+            vol = clampVol(vol);
+            return FixedPointMathLib.sqrt(vol * vol * secondsLeft * VARIANCE_Q16 >> 16);
+        }
+    }
+
+    /// sqrt(T in years), Q96.
+    function sqrtYears(uint256 secondsLeft) internal pure returns (uint256) {
+        unchecked {
+            return FixedPointMathLib.sqrt(secondsLeft * SECOND_Q192);
+        }
+    }
+
+    /// ln(a / b), Q96, for a and b in [1, 2^96); relative error 3e-19 and a few units.
+    function lnRatio(uint256 a, uint256 b) internal pure returns (int256 ln) {
+        unchecked {
+            int256 w = _atanhArgument(a, b);
+            uint256 z = uint256(w * w) >> 129;
+            if (z > ATANH_MAX_Q63) {
+                (a, b, ln) = _halve(a, b);
+                w = _atanhArgument(a, b);
+                z = uint256(w * w) >> 129;
+            }
+            uint256 pq = _atanhLanes((1 << 63) - z);
+            ln += (w * int256(pq >> 127)) / int256(uint256(uint128(pq)));
+        }
+    }
+
+    /// d1 and d2, Q64, from ln(F/K) and total volatility (> 0), both Q96.
+    function moneyness(int256 ln, uint256 total) internal pure returns (int256 d1, int256 d2) {
+        unchecked {
+            int256 mid = (ln << 64) / int256(total);
+            int256 half = int256(total >> 33);
+            return (mid + half, mid - half);
+        }
+    }
+
+    /// exp(-d^2/2) = mantissa 2^-shift (mantissa Q64 in (0.7, 1.42)); d in Q64. `mantissa >> shift` is its Q64.
+    function expHalfSquare(int256 d) internal pure returns (uint256 mantissa, uint256 shift) {
+        unchecked {
+            uint256 bits = (uint256(d * d) >> 64) * HALF_PER_LN2_Q90 >> 90; // d^2 / (2 ln 2)
+            shift = bits + (1 << 63) >> 64;
+            int256 r = int256(bits - (shift << 64));
+            uint256 z = uint256(r * r) >> 64;
+            int256 p = r * int256(EXP_P0 + (z * (EXP_P1 + (z * EXP_P2 >> 64)) >> 64)) >> 64;
+            int256 q = int256(EXP_Q0 + (z * (z + EXP_Q1) >> 64));
+            mantissa = (uint256(q - p) << 64) / uint256(q + p);
+        }
+    }
+
+    /// R(x) = N(-x) exp(x^2/2), Q63, for x >= 0 in Q64.
+    function mills(uint256 x) internal pure returns (uint256) {
+        unchecked {
+            uint256 t = (1 << 128) / (x + (2 << 64));
+            uint256 pq = _step(MILLS_8, t, MILLS_7);
+            pq = _step(pq, t, MILLS_6);
+            pq = _step(pq, t, MILLS_5);
+            pq = _step(pq, t, MILLS_4);
+            pq = _step(pq, t, MILLS_3);
+            pq = _step(pq, t, MILLS_2);
+            pq = _step(pq, t, MILLS_1);
+            pq = _step(pq, t, MILLS_0);
+            return t * (pq >> 128) / uint128(pq);
+        }
+    }
+
+    /// One Horner step of both lanes: lane * t + coefficient.
+    function _step(uint256 lanes, uint256 t, uint256 coefficients) private pure returns (uint256) {
+        unchecked {
+            return (lanes * t >> 63 & LANES) + coefficients;
+        }
+    }
+
+    function _atanhLanes(uint256 v) private pure returns (uint256 pq) {
+        pq = _step(ATANH_4, v, ATANH_3);
+        pq = _step(pq, v, ATANH_2);
+        pq = _step(pq, v, ATANH_1);
+        pq = _step(pq, v, ATANH_0);
+    }
+
+    /// (a - b) / (a + b), Q96.
+    function _atanhArgument(uint256 a, uint256 b) private pure returns (int256) {
+        unchecked {
+            return (int256(a - b) << 96) / int256(a + b);
+        }
+    }
+
+    /// Doubles the smaller number until the ratio is in [1/2, 2]; `ln` is what that took away.
+    function _halve(uint256 a, uint256 b) private pure returns (uint256, uint256, int256 ln) {
+        unchecked {
+            for (; a > 2 * b; b *= 2) ln += int256(LN2_Q96);
+            for (; b > 2 * a; a *= 2) ln -= int256(LN2_Q96);
+            return (a, b, ln);
+        }
+    }
+
+    function _value(uint256 forward, uint256 strike, int256 d1, int256 d2, uint256 mantissa, uint256 shift)
+        private
+        pure
+        returns (uint256 call, uint256 put, uint256 callDelta)
+    {
+        unchecked {
+            uint256 r = mills(FixedPointMathLib.abs(d1));
+            callDelta = mantissa * r * ONE >> shift + 127;
+            if (d1 > 0) callDelta = ONE - callDelta;
+            mantissa = forward * mantissa >> shift;
+            if (d1 ^ d2 < 0) {
+                r += mills(FixedPointMathLib.abs(d2));
+                put = FixedPointMathLib.min(forward, strike) - (mantissa * r >> 127);
+            } else {
+                put = mantissa * FixedPointMathLib.dist(r, mills(FixedPointMathLib.abs(d2))) >> 127;
+            }
+            call = put;
+            if (forward > strike) call += forward - strike;
+            else put += strike - forward;
+        }
+    }
+
+    function _setValue(OptionGreeks memory g, uint256 forward, uint256 strike) private pure {
+        (uint256 call, uint256 put, uint256 callDelta) = intrinsic(forward, strike);
+        (g.call, g.put, g.callDelta) = (Wad.wrap(call), Wad.wrap(put), Wad.wrap(callDelta));
+    }
+
+    function _setValueAt(
+        OptionGreeks memory g,
+        uint256 forward,
+        uint256 strike,
+        int256 d1,
+        int256 d2,
+        uint256 mantissa,
+        uint256 shift
+    ) private pure {
+        (uint256 call, uint256 put, uint256 callDelta) = _value(forward, strike, d1, d2, mantissa, shift);
+        (g.call, g.put, g.callDelta) = (Wad.wrap(call), Wad.wrap(put), Wad.wrap(callDelta));
+    }
+
+    /// gamma = phi / (F s), vanna = -phi d2 / vol; `forwardTotal` F s (Q96 wad), `phi` Q64 times 1e36.
+    function _setGammaVanna(OptionGreeks memory g, uint256 forwardTotal, uint256 phi, int256 d2, uint256 vol)
+        private
+        pure
+    {
+        unchecked {
+            g.gamma = Wad.wrap((phi << 32) / forwardTotal);
+            g.vanna = SWad.wrap(-int256(phi) * d2 / int256(vol << 128));
+        }
+    }
+
+    /// vega = F phi s / vol, theta = -F phi s / (2 T), volga = vega d1 d2 / vol; `base` = F exp(-d1^2/2) s (Q64 wad).
+    function _setVegaThetaVolga(OptionGreeks memory g, uint256 base, int256 d1d2, uint256 secondsLeft, uint256 vol)
+        private
+        pure
+    {
+        unchecked {
+            uint256 vegaQ32 = base * DENSITY / (vol << 32);
+            g.vega = Wad.wrap(vegaQ32 >> 32);
+            g.theta = SWad.wrap(-int256(base * DECAY_Q64 / (secondsLeft << 128)));
+            g.volga = SWad.wrap((int256(vegaQ32) * d1d2 >> 32) * int256(ONE) / int256(vol << 64));
+        }
+    }
+}
