@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import plotly.graph_objects as go
@@ -46,15 +45,10 @@ def _values(frame: pl.DataFrame, column: str) -> list[float]:
 
 
 def _line(
-    figure: go.Figure,
-    x: Sequence[datetime],
-    y: Sequence[float],
-    name: str,
-    colour: str,
-    **style: object,
+    figure: go.Figure, x: list[datetime], y: list[float], name: str, colour: str, **style: object
 ) -> None:
     line = {"color": colour, "width": 1.6, **style}
-    figure.add_trace(go.Scatter(x=list(x), y=list(y), name=name, mode="lines", line=line))
+    figure.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines", line=line))
 
 
 def _shade_modes(figure: go.Figure, tape: Tape) -> None:
@@ -162,11 +156,8 @@ def refusals(evaluation: Evaluation) -> go.Figure:
     """Refused orders by the name of the contract's error."""
     figure = _figure("Refusals by name", "orders")
     names = [name for name, _ in evaluation.refusals]
-    figure.add_trace(
-        go.Bar(
-            x=names, y=[n for _, n in evaluation.refusals], marker={"color": MUTED}, name="refused"
-        )
-    )
+    counts = [n for _, n in evaluation.refusals]
+    figure.add_trace(go.Bar(x=names, y=counts, marker={"color": MUTED}, name="refused"))
     figure.update_layout(hovermode="x")
     return figure
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,30 +17,15 @@ from amm_sim.report import charts
 from amm_sim.tape import Tape
 from amm_sim.types import Evaluation, Metric
 
-STYLE = """
-:root{--ink:#1c2733;--muted:#6b7a8a;--line:#e1e7ed;--bg:#f5f7f9}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1100px;margin:0 auto;padding:24px}h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:36px 0 10px}
-.question{color:var(--muted);font-size:16px;margin:0 0 18px}.verdict{border-left:6px solid;border-radius:6px;
-background:#fff;padding:16px 20px;font-size:18px}.ok{border-color:#2e8b57}.bad{border-color:#c0392b}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:18px 0}
-.tile{background:#fff;border:1px solid var(--line);border-radius:6px;padding:10px 14px}
-.tile b{display:block;font-size:20px}.tile span{color:var(--muted);font-size:13px}
-.chart,.card{background:#fff;border:1px solid var(--line);border-radius:6px;padding:10px;margin:14px 0}
-table{border-collapse:collapse;width:100%;font-size:14px}td,th{padding:4px 10px;border-bottom:1px solid var(--line);
-text-align:left;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-code,pre{font:13px/1.45 ui-monospace,monospace;background:#eef2f5;border-radius:4px;padding:2px 5px}
-pre{padding:10px 14px;overflow-x:auto}.columns{columns:2;column-gap:24px}.columns section{break-inside:avoid}
-.note{color:var(--muted);font-size:13px}@media(max-width:800px){.columns{columns:1}}
-"""
+STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 NOT_MODELLED = (
-    "Governance and key risk: parameters are fixed for the run and nobody can move users' money.",
-    "Other protocols that hold the same tokens, and a depeg of the quote token: quote is worth one.",
+    "Governance and keys: parameters are fixed for the run and nobody can move users' money.",
+    "Other protocols that hold the same tokens, and a depeg of the quote token.",
     "Interest: the forward equals spot, options carry no discount.",
-    "The hedge venue's own solvency beyond its depth, pauses and liquidations as the scenario states them.",
-    "Reorganisations of the chain, and censorship beyond the latencies and outages that the scenario states.",
-    "One run is one path: it says what happened, not how likely it was. Probabilities come from studies of many paths.",
+    "The hedge venue's own failure beyond the depth, pauses and liquidations of the scenario.",
+    "Reorganisations of the chain, and censorship beyond the latencies of the scenario.",
+    "How likely this path is: one run says what happened; probabilities come from many paths.",
 )
 
 TILES = (
@@ -109,8 +95,7 @@ def _tiles(evaluation: Evaluation) -> str:
 
 def _section(heading: str, names: tuple[str, ...], figures: Mapping[str, go.Figure]) -> str:
     parts = [f"<h2>{escape(heading)}</h2>"]
-    for name in names:
-        parts.append(f'<div class="chart">{_chart(name, figures[name])}</div>')
+    parts += [f'<div class="chart">{_chart(name, figures[name])}</div>' for name in names]
     if "spot" in names:
         parts.append('<p class="note">Shaded: orange REDUCE_ONLY, blue FROZEN, red WIND_DOWN.</p>')
     return "".join(parts)
@@ -129,9 +114,7 @@ def _chart(name: str, figure: go.Figure) -> str:
 
 
 def _life(evaluation: Evaluation) -> str:
-    rows = "".join(
-        f'<tr><td>{escape(k)}</td><td class="n">{n:,}</td></tr>' for k, n in evaluation.fills
-    )
+    rows = _rows((kind, f"{n:,}") for kind, n in evaluation.fills)
     return (
         '<h2>Who acted</h2><div class="card"><table><tr><th>kind of agent</th>'
         f'<th class="n">orders filled</th></tr>{rows}</table></div>'
@@ -144,7 +127,8 @@ def _numbers(evaluation: Evaluation) -> str:
         f"<td>{_interval(m)}</td><td class='n'>{m.n}</td><td>{escape(m.method)}</td></tr>"
         for m in evaluation.metrics
     )
-    head = "<tr><th>metric</th><th class='n'>value</th><th>unit</th><th>95 % interval</th><th class='n'>runs</th><th>method</th></tr>"
+    names = ("metric", "value", "unit", "95 % interval", "runs", "method")
+    head = f"<tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>"
     note = '<p class="note">One run has no interval; studies of many paths give them.</p>'
     return f'<h2>All numbers</h2><div class="card"><table>{head}{rows}</table>{note}</div>'
 
@@ -167,12 +151,10 @@ def _interval(metric: Metric) -> str:
 def _parameters(parameters: Mapping[str, Mapping[str, Any]]) -> str:
     blocks = []
     for table, fields in parameters.items():
-        rows = "".join(
-            f'<tr><td>{escape(str(k))}</td><td class="n">{escape(_plain(v))}</td></tr>'
-            for k, v in fields.items()
-        )
+        rows = _rows((str(key), _plain(value)) for key, value in fields.items())
         blocks.append(f"<section><h3>{escape(str(table))}</h3><table>{rows}</table></section>")
-    return f'<h2>Parameters, read back from the chain</h2><div class="card columns">{"".join(blocks)}</div>'
+    heading = "<h2>Parameters, read back from the chain</h2>"
+    return f'{heading}<div class="card columns">{"".join(blocks)}</div>'
 
 
 def _plain(value: Any) -> str:
@@ -185,25 +167,18 @@ def _list(heading: str, items: tuple[str, ...]) -> str:
 
 
 def _provenance(manifest: Mapping[str, Any]) -> str:
-    keep = (
-        "scenario_hash",
-        "seed",
-        "digest",
-        "blocks",
-        "transactions",
-        "status",
-        "versions",
-        "anvil_flags",
-    )
+    keep = ("scenario_hash", "seed", "digest", "blocks", "transactions", "status", "versions")
     facts = {key: manifest[key] for key in keep if key in manifest}
     started = manifest.get("start")
     if isinstance(started, int):
-        facts["simulated from"] = datetime.fromtimestamp(started, UTC).strftime(
-            "%d %b %Y %H:%M UTC"
-        )
-    rows = "".join(
-        f"<tr><td>{escape(str(k))}</td><td>{escape(v if isinstance(v, str) else json.dumps(v))}</td></tr>"
-        for k, v in facts.items()
-    )
+        facts["simulated from"] = f"{datetime.fromtimestamp(started, UTC):%d %b %Y %H:%M} UTC"
+    rows = _rows((key, v if isinstance(v, str) else json.dumps(v)) for key, v in facts.items())
     command = escape(str(manifest.get("reproduce", "")))
-    return f'<h2>Reproduce it</h2><div class="card"><pre id="reproduce">{command}</pre><table>{rows}</table></div>'
+    card = f'<pre id="reproduce">{command}</pre><table>{rows}</table>'
+    return f'<h2>Reproduce it</h2><div class="card">{card}</div>'
+
+
+def _rows(pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join(
+        f'<tr><td>{escape(key)}</td><td class="n">{escape(value)}</td></tr>' for key, value in pairs
+    )
