@@ -100,14 +100,9 @@ choose_node() {
 # The binaries themselves, not npm's JavaScript starters: quicker, and one process to signal.
 link_binary() {
     platform="$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')"
-    package="@foundry-rs/$1-$platform"
-    if [ ! -x "node_modules/$package/bin/$1" ]; then
-        say "package-lock.json has no $package; asking the registry for it"
-        version=$(node -p "require('./node_modules/@foundry-rs/$1/package.json').version")
-        npm install --no-save --no-package-lock --ignore-scripts --loglevel=error "$package@$version" ||
-            fail "there is no $1 $version for $platform on npm"
-    fi
-    ln -sf "../../node_modules/$package/bin/$1" "$venv/bin/$1"
+    binary="node_modules/@foundry-rs/$1-$platform/bin/$1"
+    [ -x "$binary" ] || fail "npm has no $1 for this platform ($platform)"
+    ln -sf "../../$binary" "$venv/bin/$1"
 }
 
 write_solc() {
