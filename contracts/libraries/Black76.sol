@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {FixedPointMathLib as M} from "solady/utils/FixedPointMathLib.sol";
 
 import {OptionGreeks} from "../types/Types.sol";
 import {ONE, SWad, Wad} from "../types/Units.sol";
@@ -142,14 +142,14 @@ library Black76 {
     function totalVol(uint256 secondsLeft, uint256 vol) internal pure returns (uint256) {
         unchecked {
             vol = clampVol(vol);
-            return FixedPointMathLib.sqrt(vol * vol * secondsLeft * VARIANCE_Q16 >> 16);
+            return M.sqrt(vol * vol * secondsLeft * VARIANCE_Q16 >> 16);
         }
     }
 
     /// sqrt(T in years), Q96.
     function sqrtYears(uint256 secondsLeft) internal pure returns (uint256) {
         unchecked {
-            return FixedPointMathLib.sqrt(secondsLeft * SECOND_Q192);
+            return M.sqrt(secondsLeft * SECOND_Q192);
         }
     }
 
@@ -164,14 +164,14 @@ library Black76 {
                 z = uint256(w * w) >> 129;
             }
             uint256 pq = _atanhLanes((1 << 63) - z);
-            ln += (w * int256(pq >> 127)) / int256(uint256(uint128(pq)));
+            ln += M.rawSDiv(w * int256(pq >> 127), int256(uint256(uint128(pq))));
         }
     }
 
     /// d1 and d2, Q64, from ln(F/K) and total volatility (> 0), both Q96.
     function moneyness(int256 ln, uint256 total) internal pure returns (int256 d1, int256 d2) {
         unchecked {
-            int256 mid = (ln << 64) / int256(total);
+            int256 mid = M.rawSDiv(ln << 64, int256(total));
             int256 half = int256(total >> 33);
             return (mid + half, mid - half);
         }
@@ -186,14 +186,14 @@ library Black76 {
             uint256 z = uint256(r * r) >> 64;
             int256 p = r * int256(EXP_P0 + (z * (EXP_P1 + (z * EXP_P2 >> 64)) >> 64)) >> 64;
             int256 q = int256(EXP_Q0 + (z * (z + EXP_Q1) >> 64));
-            mantissa = (uint256(q - p) << 64) / uint256(q + p);
+            mantissa = M.rawDiv(uint256(q - p) << 64, uint256(q + p));
         }
     }
 
     /// R(x) = N(-x) exp(x^2/2), Q63, for x >= 0 in Q64.
     function mills(uint256 x) internal pure returns (uint256) {
         unchecked {
-            uint256 t = (1 << 128) / (x + (2 << 64));
+            uint256 t = M.rawDiv(1 << 128, x + (2 << 64));
             uint256 pq = _step(MILLS_8, t, MILLS_7);
             pq = _step(pq, t, MILLS_6);
             pq = _step(pq, t, MILLS_5);
@@ -202,7 +202,7 @@ library Black76 {
             pq = _step(pq, t, MILLS_2);
             pq = _step(pq, t, MILLS_1);
             pq = _step(pq, t, MILLS_0);
-            return t * (pq >> 128) / uint128(pq);
+            return M.rawDiv(t * (pq >> 128), uint128(pq));
         }
     }
 
@@ -223,7 +223,7 @@ library Black76 {
     /// (a - b) / (a + b), Q96.
     function _atanhArgument(uint256 a, uint256 b) private pure returns (int256) {
         unchecked {
-            return (int256(a - b) << 96) / int256(a + b);
+            return M.rawSDiv(int256(a - b) << 96, int256(a + b));
         }
     }
 
@@ -242,15 +242,15 @@ library Black76 {
         returns (uint256 call, uint256 put, uint256 callDelta)
     {
         unchecked {
-            uint256 r = mills(FixedPointMathLib.abs(d1));
+            uint256 r = mills(M.abs(d1));
             callDelta = mantissa * r * ONE >> shift + 127;
             if (d1 > 0) callDelta = ONE - callDelta;
             mantissa = forward * mantissa >> shift;
             if (d1 ^ d2 < 0) {
-                r += mills(FixedPointMathLib.abs(d2));
-                put = FixedPointMathLib.min(forward, strike) - (mantissa * r >> 127);
+                r += mills(M.abs(d2));
+                put = M.min(forward, strike) - (mantissa * r >> 127);
             } else {
-                put = mantissa * FixedPointMathLib.dist(r, mills(FixedPointMathLib.abs(d2))) >> 127;
+                put = mantissa * M.dist(r, mills(M.abs(d2))) >> 127;
             }
             call = put;
             if (forward > strike) call += forward - strike;
@@ -282,8 +282,8 @@ library Black76 {
         pure
     {
         unchecked {
-            g.gamma = Wad.wrap((phi << 32) / forwardTotal);
-            g.vanna = SWad.wrap(-int256(phi) * d2 / int256(vol << 128));
+            g.gamma = Wad.wrap(M.rawDiv(phi << 32, forwardTotal));
+            g.vanna = SWad.wrap(M.rawSDiv(-int256(phi) * d2, int256(vol << 128)));
         }
     }
 
@@ -293,10 +293,10 @@ library Black76 {
         pure
     {
         unchecked {
-            uint256 vegaQ32 = base * DENSITY / (vol << 32);
+            uint256 vegaQ32 = M.rawDiv(base * DENSITY, vol << 32);
             g.vega = Wad.wrap(vegaQ32 >> 32);
-            g.theta = SWad.wrap(-int256(base * DECAY_Q64 / (secondsLeft << 128)));
-            g.volga = SWad.wrap((int256(vegaQ32) * d1d2 >> 32) * int256(ONE) / int256(vol << 64));
+            g.theta = SWad.wrap(-int256(M.rawDiv(base * DECAY_Q64, secondsLeft << 128)));
+            g.volga = SWad.wrap(M.rawSDiv((int256(vegaQ32) * d1d2 >> 32) * int256(ONE), int256(vol << 64)));
         }
     }
 }
