@@ -21,7 +21,9 @@ interface IOracleGuard {
     function params() external view returns (OracleParams memory);
 
     /// @notice The guard's view at this block. Never reverts for a bad feed: mode FROZEN says so, and the price is
-    /// then the last accepted one.
+    /// then the last accepted one, or that of the one feed that is left. Confidence is 1 when trusted, falls to 0.1
+    /// at the degraded limits, is 0.1 when FROZEN with a live feed (closes and liquidations can be priced inside
+    /// [low, high]) and 0 when no feed is alive.
     function read() external view returns (OracleView memory);
 
     /// @notice Records an observation for the TWAP and the jump guard. Anyone may call, at most once a block counts.
@@ -30,8 +32,8 @@ interface IOracleGuard {
     function twap() external view returns (Wad);
 
     /// @notice Fixes the settlement price of `expiry` for ever: the push round `roundId` with
-    /// time >= expiry > previous round's time; without such a round within the heartbeat, the TWAP over the window
-    /// that ends at expiry. Idempotent.
+    /// time >= expiry > previous round's time; without such a round within heartbeat + pushGrace, the TWAP over the
+    /// window that ends at expiry; the same if the feed cannot prove its round for a day. Idempotent.
     function fixSettlement(Timestamp expiry, uint80 roundId) external returns (Wad price);
 
     /// Returns price: zero until fixed
