@@ -55,6 +55,9 @@ interface IGreekLedger {
         view
         returns (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale);
 
+    /// @notice Stored vega of one expiry's book, pool perspective, per 1.00 of vol: for the market's vega limit.
+    function vegaOf(Timestamp expiry) external view returns (SWad);
+
     /// @notice sum of C(q) over all expiries, revalued exactly at `spot` and now. Costly; for views and LP flow.
     function liabilityAt(Wad spot) external view returns (SWad);
 

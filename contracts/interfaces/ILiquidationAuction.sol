@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {AuctionParams} from "../types/Params.sol";
 import {Auction, BidPreview, Mode} from "../types/Types.sol";
-import {SWad, Wad} from "../types/Units.sol";
+import {SWad, Seconds, Wad} from "../types/Units.sol";
 
 /// @title Partial Dutch auctions of accounts under maintenance margin
 /// @notice Solvent leg: a bidder takes a fraction of legs and collateral for a falling share of its equity.
@@ -23,12 +23,13 @@ interface ILiquidationAuction {
     error WrongNonce(uint32 nonce, uint32 expected);
     error PriceAboveLimit(SWad payment, SWad limit);
     error NothingToFill(address account);
-    error TooEarly(uint256 elapsed, Wad required);
+    error TooEarly(Seconds elapsed, Seconds required);
     error ModeForbids(Mode mode);
 
     function params() external view returns (AuctionParams memory);
 
-    /// @notice Starts the auction of an account below maintenance. Anyone.
+    /// @notice Starts the auction of an account below maintenance, or turns a live one insolvent when a bid is no
+    /// longer worth the least bounty. Anyone.
     function start(address account) external;
 
     /// @notice Takes up to `fraction` of the account. `limit` bounds the signed payment; `expectedNonce` guards

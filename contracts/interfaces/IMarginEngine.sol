@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {MarginParams} from "../types/Params.sol";
 import {Leg, MarginView} from "../types/Types.sol";
-import {SWad, Wad} from "../types/Units.sol";
+import {SWad, Timestamp, Wad} from "../types/Units.sol";
 
 /// @title Margin requirements
 /// @notice Stateless views. Scenario margin with netting inside an expiry. Requirements are on equity:
@@ -25,4 +25,21 @@ interface IMarginEngine {
         external
         view
         returns (Wad current, Wad[8] memory nodes);
+
+    /// @notice All that the market asks after a change of an account, in one pass: whether the account meets its
+    /// initial margin (always, when margin is off), its requirements, and its exposure as in `exposureFor`.
+    function assess(Leg[] calldata legs, Wad balance, Wad spot)
+        external
+        view
+        returns (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes);
+
+    /// @notice What the pool charges for closing `legs` itself: shorts bought back at vol times `volFactor`, longs
+    /// taken at vol divided by it; + the account pays.
+    function closeCost(Leg[] calldata legs, Wad spot, Wad volFactor) external view returns (SWad);
+
+    /// @notice Value of one contract of every call and put of a listed expiry; after expiry: intrinsic.
+    function seriesValues(Timestamp expiry, Wad spot)
+        external
+        view
+        returns (Wad[] memory calls, Wad[] memory puts);
 }

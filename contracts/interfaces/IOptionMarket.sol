@@ -45,8 +45,14 @@ interface IOptionMarket {
     error AccountDeltaLimit(Wad dollars, Wad limit);
     error GammaLimit(Wad dollars, Wad limit);
     error VegaLimit(Wad dollars, Wad limit);
-    error StressLimit(uint256 node, SWad navAfter, SWad floor);
+    error StressLimit(SWad navAfter, SWad floor);
     error NotSettled(Timestamp expiry);
+    error AlreadySettled(Timestamp expiry);
+    /// @notice The account has legs of an expiry that must be settled and swept first.
+    error SweepFirst(Timestamp expiry);
+    /// @notice An expiry whose prices move with trades needs money in the pool when it is listed.
+    error NoPoolMoney(SWad nav);
+    error AmountTooSmall(Wad amount, Wad unit);
 
     function params() external view returns (MarketParams memory);
 
@@ -113,6 +119,10 @@ interface IOptionMarket {
         external
         view
         returns (Wad price, Wad scale, bool shortsSwept, bool done);
+
+    /// @notice Payoff of one contract of a settled series, a multiple of 1e6 wei so that lots multiply exactly.
+    /// Returns settled: false before settlement, payoff is then zero
+    function payoffOf(SeriesId id) external view returns (bool settled, Wad payoff);
 
     /// @notice Expiries that are listed and not yet settled and swept to the end, in order of listing.
     function liveExpiries() external view returns (Timestamp[] memory);
