@@ -26,9 +26,7 @@ def artifacts() -> Artifacts:
 
 @pytest.fixture(scope="session")
 def _session_chain(artifacts: Artifacts) -> Iterator[Chain]:
-    with Chain(
-        Anvil(START, code_limit=ENVIRONMENT not in os.environ), artifacts
-    ) as chain:
+    with Chain(Anvil(START, code_limit=ENVIRONMENT not in os.environ), artifacts) as chain:
         yield chain
 
 

@@ -19,6 +19,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from amm_sim.chain.artifacts import ROOT
 from amm_sim.chain.rpc import Rpc
@@ -53,6 +54,7 @@ def find_binary() -> Path:
 
     Raises:
         SetupError: there is none.
+
     """
     named = os.environ.get(ENVIRONMENT)
     if named:
@@ -63,21 +65,12 @@ def find_binary() -> Path:
     machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(
         platform.machine(), platform.machine()
     )
-    packaged = (
-        ROOT
-        / "node_modules"
-        / "@foundry-rs"
-        / f"anvil-{system}-{machine}"
-        / "bin"
-        / "anvil"
-    )
+    packaged = ROOT / "node_modules" / "@foundry-rs" / f"anvil-{system}-{machine}" / "bin" / "anvil"
     if packaged.exists():
         return packaged
     found = shutil.which("anvil")
     if not found:
-        raise SetupError(
-            f"Anvil {VERSION} is missing: run `make setup` (npm's @foundry-rs/anvil)"
-        )
+        raise SetupError(f"Anvil {VERSION} is missing: run `make setup` (npm's @foundry-rs/anvil)")
     return Path(found)
 
 
@@ -86,6 +79,7 @@ def version_of(binary: Path) -> str:
 
     Raises:
         SetupError: it does not run.
+
     """
     try:
         done = subprocess.run(
@@ -106,6 +100,7 @@ def check_binary() -> Path:
 
     Raises:
         SetupError: missing or of another version.
+
     """
     binary = find_binary()
     version = version_of(binary)
@@ -128,6 +123,7 @@ class Anvil:
 
     Raises:
         SetupError: no binary, another version, port in use, or the process dies while booting.
+
     """
 
     def __init__(
@@ -190,7 +186,7 @@ class Anvil:
         shutil.rmtree(self._folder, ignore_errors=True)
         atexit.unregister(self.stop)
 
-    def __enter__(self) -> Anvil:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -226,31 +222,20 @@ class Anvil:
         deadline = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
-                raise SetupError(
-                    f"Anvil did not start on port {self.port}: {self._last_words()}"
-                )
+                raise SetupError(f"Anvil did not start on port {self.port}: {self._last_words()}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=0.5).close()
                 return
             except OSError:
                 time.sleep(0.005)
-        raise SetupError(
-            f"Anvil did not answer on port {self.port} within {BOOT_SECONDS:.0f} s"
-        )
+        raise SetupError(f"Anvil did not answer on port {self.port} within {BOOT_SECONDS:.0f} s")
 
     def _last_words(self) -> str:
-        lines = (
-            (Path(self._folder) / "log")
-            .read_text(errors="replace")
-            .strip()
-            .splitlines()
-        )
+        lines = (Path(self._folder) / "log").read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "no message"
 
 
-def _chain_flags(
-    timestamp: int, fork_url: str | None, fork_block: int | None
-) -> tuple[str, ...]:
+def _chain_flags(timestamp: int, fork_url: str | None, fork_block: int | None) -> tuple[str, ...]:
     if fork_url is None:
         return ("--timestamp", str(timestamp))
     pinned = () if fork_block is None else ("--fork-block-number", str(fork_block))

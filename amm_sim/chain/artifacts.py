@@ -35,20 +35,14 @@ class Artifact:
     @cached_property
     def digest(self) -> str:
         """sha256 of the creation code and the ABI."""
-        return hashlib.sha256(
-            self.bytecode.encode() + orjson.dumps(list(self.abi))
-        ).hexdigest()
+        return hashlib.sha256(self.bytecode.encode() + orjson.dumps(list(self.abi))).hexdigest()
 
     def linked(self, libraries: Mapping[str, str]) -> bytes:
         """Creation code with the addresses of its external libraries filled in."""
         code = self.bytecode
         for library, offsets in self.links.items():
             for offset in offsets:
-                code = (
-                    code[: 2 * offset]
-                    + libraries[library][2:].lower()
-                    + code[2 * offset + 40 :]
-                )
+                code = code[: 2 * offset] + libraries[library][2:].lower() + code[2 * offset + 40 :]
         return bytes.fromhex(code)
 
 
@@ -60,27 +54,20 @@ class Artifacts:
 
     Raises:
         SetupError: the folder or a contract is missing.
+
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        self.folder = Path(
-            folder or os.environ.get(ENVIRONMENT) or ROOT / "build" / "forge"
-        )
+        self.folder = Path(folder or os.environ.get(ENVIRONMENT) or ROOT / "build" / "forge")
         if not self.folder.is_dir():
-            raise SetupError(
-                f"no compiled contracts in {self.folder}: run `make build`"
-            )
-        self._paths = {
-            path.stem: path for path in sorted(self.folder.glob("*.sol/*.json"))
-        }
+            raise SetupError(f"no compiled contracts in {self.folder}: run `make build`")
+        self._paths = {path.stem: path for path in sorted(self.folder.glob("*.sol/*.json"))}
         self._loaded: dict[str, Artifact] = {}
 
     def __getitem__(self, name: str) -> Artifact:
         if name not in self._loaded:
             if name not in self._paths:
-                raise SetupError(
-                    f"contract {name} is not in {self.folder}: run `make build`"
-                )
+                raise SetupError(f"contract {name} is not in {self.folder}: run `make build`")
             self._loaded[name] = _load(name, self._paths[name])
         return self._loaded[name]
 
@@ -98,9 +85,7 @@ class Artifacts:
 def _load(name: str, path: Path) -> Artifact:
     try:
         raw = orjson.loads(path.read_bytes())
-        target = (
-            raw.get("metadata", {}).get("settings", {}).get("compilationTarget", {})
-        )
+        target = raw.get("metadata", {}).get("settings", {}).get("compilationTarget", {})
         code = raw["bytecode"]
         return Artifact(
             name=name,
@@ -110,9 +95,7 @@ def _load(name: str, path: Path) -> Artifact:
             links=_links(code.get("linkReferences", {})),
         )
     except (orjson.JSONDecodeError, KeyError) as error:
-        raise SetupError(
-            f"{path} is not a forge artefact ({error}): run `make build`"
-        ) from error
+        raise SetupError(f"{path} is not a forge artefact ({error}): run `make build`") from error
 
 
 def _links(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from amm_sim.chain.anvil import Anvil
 from amm_sim.chain.artifacts import Artifacts
@@ -68,7 +68,7 @@ class Chain:
         self.rpc.close()
         self.anvil.stop()
 
-    def __enter__(self) -> Chain:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -81,18 +81,14 @@ class Chain:
 
     def fund(self, addresses: Sequence[str]) -> None:
         """Gives native money for gas; needed only where a gas price is paid: here all are 0."""
-        self.rpc.strict(
-            [("anvil_setBalance", [address, RICH]) for address in addresses]
-        )
+        self.rpc.strict([("anvil_setBalance", [address, RICH]) for address in addresses])
 
     # ------------------------------------------------------------------ time
 
     @property
     def time(self) -> int:
         """Timestamp of the last block."""
-        return int(
-            self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16
-        )
+        return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     @property
     def block(self) -> int:
@@ -127,15 +123,14 @@ class Chain:
 
         Raises:
             Revert: the constructor refused.
+
         """
         artifact = self.artifacts[name]
         self.codec.add(artifact)
         for library in artifact.links:
             if library not in self._libraries:
                 self._libraries[library] = self.deploy(library, sender=LIBRARIAN)
-        data = artifact.linked(self._libraries) + self.codec.constructor(name).pack(
-            *args
-        )
+        data = artifact.linked(self._libraries) + self.codec.constructor(name).pack(*args)
         receipt = self._send(sender, None, data)
         if receipt.error is not None:
             raise Revert(f"{name} constructor", receipt.error)
@@ -155,6 +150,7 @@ class Chain:
 
         Raises:
             Revert: with the decoded error.
+
         """
         what = self.codec.function(name, function)
         request = {
@@ -174,9 +170,7 @@ class Chain:
         self, address: str, name: str, function: str, *args: Any, sender: str = DEPLOYER
     ) -> Receipt:
         """Sends a transaction in a block of its own; a revert is in the receipt, not raised."""
-        return self._send(
-            sender, address, self.codec.function(name, function).pack(*args)
-        )
+        return self._send(sender, address, self.codec.function(name, function).pack(*args))
 
     def must(
         self, address: str, name: str, function: str, *args: Any, sender: str = DEPLOYER
@@ -185,6 +179,7 @@ class Chain:
 
         Raises:
             Revert: it did not.
+
         """
         receipt = self.send(address, name, function, *args, sender=sender)
         if receipt.error is not None:
@@ -219,9 +214,7 @@ class Chain:
             raise ChainError(f"transaction {transaction} was not mined")
         ok = raw["status"] == "0x1"
         error = None if ok else self.codec.error(self.revert_data(transaction))
-        events = tuple(
-            event for log in raw["logs"] if (event := self.codec.event(log)) is not None
-        )
+        events = tuple(event for log in raw["logs"] if (event := self.codec.event(log)) is not None)
         return Receipt(
             ok,
             int(raw["gasUsed"], 16),
@@ -250,9 +243,7 @@ class Contract:
     address: str
     name: str
 
-    def call(
-        self, function: str, *args: Any, sender: str = DEPLOYER, floats: bool = False
-    ) -> Any:
+    def call(self, function: str, *args: Any, sender: str = DEPLOYER, floats: bool = False) -> Any:
         return self.chain.call(
             self.address, self.name, function, *args, sender=sender, floats=floats
         )

@@ -71,21 +71,15 @@ def parse_type(entry: Mapping[str, Any]) -> AbiType:
 def _array(entry: Mapping[str, Any], name: str, unit: str) -> AbiType:
     head, _, tail = name.rpartition("[")
     count = tail[:-1]
-    item = parse_type(
-        {**entry, "type": head, "internalType": unit.rpartition("[")[0] or head}
-    )
+    item = parse_type({**entry, "type": head, "internalType": unit.rpartition("[")[0] or head})
     length = int(count) if count else -1
     dynamic = item.dynamic or length < 0
     size = WORD if dynamic else item.size * length
-    return AbiType(
-        "array", f"{item.abi}[{count}]", unit, dynamic, size, item=item, length=length
-    )
+    return AbiType("array", f"{item.abi}[{count}]", unit, dynamic, size, item=item, length=length)
 
 
 def _tuple(components: Iterable[Mapping[str, Any]], unit: str) -> AbiType:
-    fields = tuple(
-        (c["name"] or f"arg{i}", parse_type(c)) for i, c in enumerate(components)
-    )
+    fields = tuple((c["name"] or f"arg{i}", parse_type(c)) for i, c in enumerate(components))
     dynamic = any(kind.dynamic for _, kind in fields)
     size = WORD if dynamic else sum(kind.size for _, kind in fields)
     abi = f"({','.join(kind.abi for _, kind in fields)})"
@@ -97,8 +91,8 @@ def _bits(name: str) -> int:
         return 160
     if name == "bool":
         return 8
-    digits = name.lstrip("uintbytes")
-    bits = int(digits) if digits else 256
+    digits = "".join(c for c in name if c.isdigit())
+    bits = int(digits or 256)
     return bits * 8 if name.startswith("bytes") else bits
 
 
@@ -110,6 +104,7 @@ def encode(kind: AbiType, value: Any, path: str) -> bytes:
 
     Raises:
         CodecError: with the dotted path of what does not fit.
+
     """
     if kind.kind == "word":
         return _encode_word(kind, value, path)
@@ -163,9 +158,7 @@ def _encode_array(kind: AbiType, value: Any, path: str) -> bytes:
     return body if kind.length >= 0 else len(value).to_bytes(WORD, "big") + body
 
 
-def _encode_sequence(
-    kinds: list[AbiType], values: list[Any], paths: list[str]
-) -> bytes:
+def _encode_sequence(kinds: list[AbiType], values: list[Any], paths: list[str]) -> bytes:
     heads: list[bytes] = []
     tails: list[bytes] = []
     offset = sum(kind.size for kind in kinds)
@@ -180,9 +173,7 @@ def _encode_sequence(
     return b"".join(heads + tails)
 
 
-def _fields_of(
-    kind: AbiType, value: Any, path: str
-) -> tuple[list[AbiType], list[Any], list[str]]:
+def _fields_of(kind: AbiType, value: Any, path: str) -> tuple[list[AbiType], list[Any], list[str]]:
     if not isinstance(value, Mapping):
         raise CodecError(f"{path}: {value!r} is no {kind.unit}: a mapping is needed")
     names = [name for name, _ in kind.fields]
@@ -199,13 +190,13 @@ def check_keys(names: list[str], value: Mapping[str, Any], path: str) -> None:
 
     Raises:
         CodecError: naming the dotted path, with the nearest known key.
+
     """
     for key in value:
         if key not in names:
             near = get_close_matches(str(key), names, 1)
             raise CodecError(
-                f"{path}.{key}: unknown key"
-                + (f", did you mean {near[0]}?" if near else "")
+                f"{path}.{key}: unknown key" + (f", did you mean {near[0]}?" if near else "")
             )
     for name in names:
         if name not in value:
@@ -282,14 +273,12 @@ def _packer(kinds: list[AbiType], prefix: bytes) -> Callable[..., bytes] | None:
         "number": _number,
         "exactly": _exactly,
     }
-    exec("\n".join(lines), scope)  # noqa: S102 - generated from the ABI, no input of a user
+    exec("\n".join(lines), scope)
     packer: Callable[..., bytes] = scope["pack"]
     return packer
 
 
-def _pack_expressions(
-    kind: AbiType, source: str, words: list[str], checks: list[str]
-) -> None:
+def _pack_expressions(kind: AbiType, source: str, words: list[str], checks: list[str]) -> None:
     if kind.kind == "tuple":
         checks.append(f"exactly({source}, {len(kind.fields)})")
         for name, child in kind.fields:
@@ -329,7 +318,7 @@ def decoder(kind: AbiType) -> Decoder:
     """``decode(data, position)`` of a type whose content starts at ``position``."""
     if not kind.dynamic:
         scope: dict[str, Any] = {"ib": int.from_bytes}
-        exec(f"def decode(d, o):\n    return {_read_expression(kind, 0)}", scope)  # noqa: S102 - as above
+        exec(f"def decode(d, o):\n    return {_read_expression(kind, 0)}", scope)
         made: Decoder = scope["decode"]
         return made
     if kind.kind == "array":
@@ -349,8 +338,7 @@ def _read_expression(kind: AbiType, offset: int) -> str:
     if kind.kind == "array":
         assert kind.item is not None
         items = [
-            _read_expression(kind.item, offset + i * kind.item.size)
-            for i in range(kind.length)
+            _read_expression(kind.item, offset + i * kind.item.size) for i in range(kind.length)
         ]
         return "[" + ", ".join(items) + "]"
     return _read_word(kind, offset)
@@ -387,14 +375,11 @@ def _array_decoder(kind: AbiType) -> Decoder:
             count = int.from_bytes(data[position : position + WORD], "big")
             position += WORD
             if count * item.size > len(data):
-                raise CodecError(
-                    f"{count} items of {item.abi} do not fit in {len(data)} bytes"
-                )
+                raise CodecError(f"{count} items of {item.abi} do not fit in {len(data)} bytes")
         places = range(position, position + count * item.size, item.size)
         if item.dynamic:
             return [
-                inner(data, position + int.from_bytes(data[p : p + WORD], "big"))
-                for p in places
+                inner(data, position + int.from_bytes(data[p : p + WORD], "big")) for p in places
             ]
         return [inner(data, place) for place in places]
 
@@ -440,6 +425,7 @@ def from_decimals(kind: AbiType, value: Any, path: str) -> Any:
 
     Raises:
         ScenarioError: naming the dotted path.
+
     """
     if kind.kind == "tuple":
         return _struct_from_decimals(kind, value, path)
@@ -447,10 +433,7 @@ def from_decimals(kind: AbiType, value: Any, path: str) -> Any:
         assert kind.item is not None
         if not isinstance(value, list | tuple):
             raise ScenarioError(path, value, "a list is needed")
-        return [
-            from_decimals(kind.item, item, f"{path}[{i}]")
-            for i, item in enumerate(value)
-        ]
+        return [from_decimals(kind.item, item, f"{path}[{i}]") for i, item in enumerate(value)]
     if kind.unit in FIXED:
         return _fixed_from_decimal(kind, value, path)
     if kind.abi.startswith(("uint", "int")):
@@ -472,12 +455,9 @@ def _struct_from_decimals(kind: AbiType, value: Any, path: str) -> dict[str, Any
             )
     for name, child in kind.fields:
         if name not in value:
-            raise ScenarioError(
-                f"{path}.{name}", None, f"missing: a {child.unit} is needed"
-            )
+            raise ScenarioError(f"{path}.{name}", None, f"missing: a {child.unit} is needed")
     return {
-        name: from_decimals(child, value[name], f"{path}.{name}")
-        for name, child in kind.fields
+        name: from_decimals(child, value[name], f"{path}.{name}") for name, child in kind.fields
     }
 
 
@@ -528,18 +508,14 @@ class Function:
         if count == 0:
             return None
         if len(data) < WORD:
-            raise ChainError(
-                f"{self.signature} returned {len(data)} bytes: no contract there?"
-            )
+            raise ChainError(f"{self.signature} returned {len(data)} bytes: no contract there?")
         values = self._unpack(data, 0)
         return next(iter(values.values())) if count == 1 else values
 
     def floats(self, value: Any) -> Any:
         """What ``unpack`` returned, with floats."""
         fields = self.outputs.fields
-        return (
-            view(fields[0][1], value) if len(fields) == 1 else view(self.outputs, value)
-        )
+        return view(fields[0][1], value) if len(fields) == 1 else view(self.outputs, value)
 
     @property
     def output(self) -> AbiType:
@@ -566,9 +542,7 @@ def parse_function(entry: Mapping[str, Any]) -> Function:
     )
 
 
-def _function_packer(
-    name: str, inputs: AbiType, selector: bytes
-) -> Callable[..., bytes]:
+def _function_packer(name: str, inputs: AbiType, selector: bytes) -> Callable[..., bytes]:
     kinds = [kind for _, kind in inputs.fields]
     paths = [f"{name}.{field_name}" for field_name, _ in inputs.fields]
     fast = _packer(kinds, selector)
@@ -728,9 +702,7 @@ class Codec:
         known = self._errors.get(selector)
         if known is not None:
             args = known.decode(body, 0) if known.inputs.fields else {}
-            return DecodedError(
-                known.name, args, view(known.inputs, args), known.signature
-            )
+            return DecodedError(known.name, args, view(known.inputs, args), known.signature)
         if selector == b"\x08\xc3y\xa0":
             message = _string_decoder(body, WORD)
             return DecodedError(
@@ -756,9 +728,7 @@ class Codec:
         known = self._events.get((bytes.fromhex(topics[0][2:]), len(topics) - 1))
         if known is None:
             return None
-        values = (
-            known.decode(bytes.fromhex(log["data"][2:]), 0) if known.body.fields else {}
-        )
+        values = known.decode(bytes.fromhex(log["data"][2:]), 0) if known.body.fields else {}
         for (name, _, read), topic in zip(known.indexed, topics[1:], strict=True):
             values[name] = read(bytes.fromhex(topic[2:]), 0)
         args = {name: values[name] for name, _ in known.inputs.fields}
@@ -768,8 +738,7 @@ class Codec:
 def parse_event(entry: Mapping[str, Any]) -> EventType:
     """An event of an ABI. Indexed values of dynamic types are their hashes: bytes32."""
     inputs: list[Mapping[str, Any]] = [
-        {**item, "name": item["name"] or f"arg{i}"}
-        for i, item in enumerate(entry["inputs"])
+        {**item, "name": item["name"] or f"arg{i}"} for i, item in enumerate(entry["inputs"])
     ]
     whole = _tuple(inputs, entry["name"])
     signature = entry["name"] + whole.abi
@@ -783,9 +752,7 @@ def parse_event(entry: Mapping[str, Any]) -> EventType:
     body = _tuple([item for item in inputs if not item["indexed"]], entry["name"])
     hashed = {name: kind for name, kind, _ in indexed}
     fields = tuple((name, hashed.get(name, kind)) for name, kind in whole.fields)
-    shown = AbiType(
-        "tuple", whole.abi, entry["name"], whole.dynamic, whole.size, fields=fields
-    )
+    shown = AbiType("tuple", whole.abi, entry["name"], whole.dynamic, whole.size, fields=fields)
     return EventType(
         entry["name"],
         signature,

@@ -32,11 +32,10 @@ class Rpc:
 
     Raises:
         ChainError: the node is gone, hangs longer than ``timeout`` seconds, or talks nonsense.
+
     """
 
-    def __init__(
-        self, port: int, host: str = "127.0.0.1", timeout: float = 120.0
-    ) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", timeout: float = 120.0) -> None:
         self._where = f"{host}:{port}"
         self._head = f"POST / HTTP/1.1\r\nHost: {self._where}\r\nContent-Type: application/json\r\nContent-Length: "
         self._buffer = b""
@@ -54,6 +53,7 @@ class Rpc:
 
         Raises:
             RpcError: the node's error.
+
         """
         return _result(
             method,
@@ -103,9 +103,7 @@ class Rpc:
         except OSError as error:
             raise ChainError(f"the node at {self._where} is gone: {error}") from error
         except orjson.JSONDecodeError as error:
-            raise ChainError(
-                f"the node at {self._where} sent no JSON: {error}"
-            ) from error
+            raise ChainError(f"the node at {self._where} sent no JSON: {error}") from error
 
     def _receive(self) -> bytes:
         piece = self._socket.recv(1 << 20)
@@ -120,9 +118,7 @@ class Rpc:
         head, _, rest = buffer.partition(b"\r\n\r\n")
         length = _content_length(head)
         if length is None:
-            raise ChainError(
-                f"the node at {self._where} sent no content length: {head[:80]!r}"
-            )
+            raise ChainError(f"the node at {self._where} sent no content length: {head[:80]!r}")
         parts, got = [rest], len(rest)
         while got < length:
             piece = self._receive()

@@ -11,16 +11,12 @@ from amm_sim.errors import SetupError
 SLICE = {"a": 10**17, "b": 2 * 10**17, "rho": -5 * 10**17, "m": 0, "sigma": 10**17}
 
 
-def test_send_transfer_decodes_event_and_state(
-    chain: Chain, user: Callable[[int], str]
-) -> None:
+def test_send_transfer_decodes_event_and_state(chain: Chain, user: Callable[[int], str]) -> None:
     token = chain.at(chain.deploy("MockToken", "Dollar", "USD", 6), "MockToken")
     token.must("mint", user(1), 500)
     receipt = token.send("transfer", user(2), 200, sender=user(1))
     assert receipt.ok
-    assert receipt.named("Transfer") == [
-        {"from": user(1), "to": user(2), "amount": 200}
-    ]
+    assert receipt.named("Transfer") == [{"from": user(1), "to": user(2), "amount": 200}]
     assert token.call("balanceOf", user(1)) == 300
 
 
@@ -28,9 +24,7 @@ def test_send_refused_names_the_error(chain: Chain, user: Callable[[int], str]) 
     token = chain.at(chain.deploy("MockToken", "Dollar", "USD", 6), "MockToken")
     receipt = token.send("transfer", user(2), 200, sender=user(1))
     assert (
-        not receipt.ok
-        and receipt.error is not None
-        and receipt.error.name == "InsufficientBalance"
+        not receipt.ok and receipt.error is not None and receipt.error.name == "InsufficientBalance"
     )
     with pytest.raises(Revert, match="InsufficientBalance"):
         token.must("transfer", user(2), 200, sender=user(1))
@@ -49,15 +43,11 @@ def test_pack_unknown_key_names_the_dotted_path(chain: Chain) -> None:
     post = chain.function("MockVolFeed", "post")
     wrong = {**SLICE, "sigm": 1}
     del wrong["sigma"]
-    with pytest.raises(
-        CodecError, match=r"post\.slice\.sigm: unknown key, did you mean sigma"
-    ):
+    with pytest.raises(CodecError, match=r"post\.slice\.sigm: unknown key, did you mean sigma"):
         post.pack(1, wrong, 1)
 
 
-def test_revert_snapshot_restores_time_and_state(
-    chain: Chain, user: Callable[[int], str]
-) -> None:
+def test_revert_snapshot_restores_time_and_state(chain: Chain, user: Callable[[int], str]) -> None:
     token = chain.at(chain.deploy("MockToken", "Dollar", "USD", 6), "MockToken")
     before = chain.time, chain.block
     inner = chain.snapshot()

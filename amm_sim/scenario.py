@@ -1,0 +1,560 @@
+"""The only reader of TOML: a scenario is the experiment and its test.
+
+Tables of a scenario::
+
+    extends = "base.toml"  # optional: tables are merged key by key, lists replaced
+    question = "..."       # what the experiment asks
+    [run]                  # start, duration, block_seconds, seed
+    [pool]                 # liquidity, insurance: money placed before the first block
+    [market]               # the truth: a kind and the fields of that kind's dataclass
+    [oracles.<name>]       # a publisher: kind and fields
+    [[agents]]             # kind, name, count and fields
+    [[boards]]             # expiry (seconds after start), strikes (multiples of spot), listed
+    [[expect]]             # metric, min, max, change: an expectation, one change that breaks it
+    [protocol.<table>]     # parameters; shape and bounds come from the contracts
+
+Numbers are read as Decimals, so that a parameter reaches the chain exactly. Every error is one line
+that names the dotted key, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from amm_sim.errors import ScenarioError
+
+T = TypeVar("T")
+MAX_BLOCKS = 5_000_000
+TABLES = (
+    "extends",
+    "question",
+    "run",
+    "pool",
+    "market",
+    "oracles",
+    "agents",
+    "boards",
+    "expect",
+    "protocol",
+)
+
+
+def bounded(low: float | None = None, high: float | None = None) -> dict[str, float | None]:
+    """Metadata of a field whose value lies in [low, high]: ``field(metadata=bounded(0, 1))``."""
+    return {"low": low, "high": high}
+
+
+def _at_least(low: float) -> Any:
+    return field(metadata=bounded(low))
+
+
+@dataclass(frozen=True)
+class Run:
+    """When, how long and with which seed. Times in seconds."""
+
+    start: int
+    duration: int = _at_least(1)
+    block_seconds: int = field(default=60, metadata=bounded(1, 86_400))
+    seed: int = field(default=1, metadata=bounded(0, 2**63 - 1))
+
+    def __post_init__(self) -> None:
+        if not 86_400 * 366 <= self.start < 2**40:
+            raise ScenarioError(
+                "start", self.start, "a date after 1971 (like 2020-03-12T00:00:00Z) or its seconds"
+            )
+        if self.blocks < 1:
+            raise ScenarioError(
+                "duration", self.duration, f"at least one block of {self.block_seconds} s"
+            )
+        if self.blocks > MAX_BLOCKS:
+            raise ScenarioError(
+                "duration", self.duration, f"at most {MAX_BLOCKS} blocks of {self.block_seconds} s"
+            )
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return self.duration // self.block_seconds
+
+    @property
+    def end(self) -> int:
+        """Time of the last block."""
+        return self.start + self.blocks * self.block_seconds
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Money placed before the first block, in quote.
+
+    ``liquidity`` comes from a silent first provider, ``insurance`` endows the fund.
+    """
+
+    liquidity: float = field(default=0.0, metadata=bounded(0))
+    insurance: float = field(default=0.0, metadata=bounded(0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One listed expiry. ``strikes`` are multiples of spot at listing, ``listed`` s after start."""
+
+    expiry: int = _at_least(1)
+    strikes: tuple[float, ...] = field(metadata=bounded(0.01, 100))
+    listed: int = field(default=0, metadata=bounded(0))
+
+    def __post_init__(self) -> None:
+        if self.expiry <= self.listed:
+            raise ScenarioError(
+                "expiry",
+                self.expiry,
+                f"seconds after start, later than its listing at {self.listed}",
+            )
+        if not self.strikes or list(self.strikes) != sorted(set(self.strikes)):
+            raise ScenarioError(
+                "strikes", list(self.strikes), "strictly increasing multiples of spot, at least one"
+            )
+        if len(self.strikes) > 12:
+            raise ScenarioError("strikes", len(self.strikes), "at most 12 strikes")
+
+
+@dataclass(frozen=True)
+class Expect:
+    """What the run's evaluation must show; with ``change`` applied it must not."""
+
+    metric: str
+    min: float | None = None
+    max: float | None = None
+    change: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.min is None and self.max is None:
+            raise ScenarioError("metric", self.metric, "an expectation needs min or max")
+
+    def holds(self, value: float) -> bool:
+        """Whether ``value`` is in the range; NaN never is."""
+        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table whose ``kind`` names the class that understands it."""
+
+    path: str
+    name: str
+    kind: str
+    table: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A read and checked scenario. Parts are built later, by those who know their kinds."""
+
+    name: str
+    path: Path
+    question: str
+    run: Run
+    pool: Pool
+    market: Part
+    oracles: tuple[Part, ...]
+    agents: tuple[Part, ...]
+    boards: tuple[Board, ...]
+    expect: tuple[Expect, ...]
+    protocol: Mapping[str, Any]
+    raw: Mapping[str, Any]
+    """Everything after merging and changes, as JSON-ready values."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the merged tables; where the file lies does not count."""
+        return hashlib.sha256(orjson.dumps(self.raw, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def load(path: Path | str, changes: Mapping[str, Any] | None = None) -> Scenario:
+    """Reads a scenario and applies ``changes``, a mapping from dotted keys to values.
+
+    An agent is named in a dotted key by its name: ``agents.sniper.cadence``.
+
+    Raises:
+        ScenarioError: what is wrong, in one line.
+
+    """
+    path = Path(path)
+    tables = _read(path, ())
+    for key, value in (changes or {}).items():
+        _change(tables, key, value)
+    return parse(tables, path)
+
+
+def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
+    """A scenario from merged tables."""
+    _known(tables, TABLES, "")
+    run = build(Run, _table(tables, "run"), "run")
+    boards = tuple(build(Board, t, f"boards[{i}]") for i, t in enumerate(_list(tables, "boards")))
+    return Scenario(
+        name=path.stem,
+        path=path,
+        question=convert(str, tables.get("question", ""), "question"),
+        run=run,
+        pool=build(Pool, tables.get("pool", {}), "pool"),
+        market=_part(_table(tables, "market"), "market", "market"),
+        oracles=_oracles(tables.get("oracles", {})),
+        agents=_agents(_list(tables, "agents")),
+        boards=_expiries_differ(boards),
+        expect=tuple(
+            build(Expect, t, f"expect[{i}]") for i, t in enumerate(_list(tables, "expect"))
+        ),
+        protocol=_table(tables, "protocol"),
+        raw=plain(tables),
+    )
+
+
+# ---------------------------------------------------------------------------------------------- files
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise ScenarioError("extends", str(path), "a chain of files without a circle")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except FileNotFoundError:
+        raise ScenarioError("scenario", str(path), "no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError("scenario", str(path), f"cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError("scenario", str(path), f"no valid TOML: {error}") from None
+    if "extends" not in tables:
+        return tables
+    base = convert(str, tables.pop("extends"), "extends")
+    return merge(_read(path.parent / base, (*seen, path.resolve())), tables)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables of ``base`` with those of ``over`` laid on top, key by key; anything but a table replaces.
+
+    A table that names another ``kind`` replaces too: one kind's fields mean nothing to another.
+    """
+    out = dict(base)
+    for key, value in over.items():
+        old = out.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            other_kind = "kind" in value and "kind" in old and value["kind"] != old["kind"]
+            out[key] = dict(value) if other_kind else merge(old, value)
+        else:
+            out[key] = value
+    return out
+
+
+def _change(tables: dict[str, Any], key: str, value: Any) -> None:
+    place: Any = tables
+    parts = key.split(".")
+    for depth, part in enumerate(parts[:-1]):
+        place = _step(place, part, ".".join(parts[: depth + 1]))
+    if isinstance(place, list):
+        index = next((i for i, entry in enumerate(place) if entry.get("name") == parts[-1]), None)
+        if index is None or value is not None:
+            raise ScenarioError(
+                key, value, "the name of an entry, which can only be removed as a whole"
+            )
+        del place[index]
+    elif not isinstance(place, dict):
+        raise ScenarioError(key, value, "a key inside a table")
+    elif value is None:
+        place.pop(parts[-1], None)
+    else:
+        place[parts[-1]] = Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def _step(place: Any, part: str, path: str) -> Any:
+    if isinstance(place, list):
+        for index, entry in enumerate(place):
+            if part in (entry.get("name"), str(index)):
+                return entry
+        raise ScenarioError(
+            path, part, "a name among " + ", ".join(str(e.get("name")) for e in place)
+        )
+    if not isinstance(place, dict):
+        raise ScenarioError(path, part, "a key inside a table")
+    return place.setdefault(part, {})
+
+
+# ---------------------------------------------------------------------------------------------- parts
+
+
+def _table(tables: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = tables.get(key)
+    if not isinstance(value, Mapping):
+        raise ScenarioError(key, value, f"a table [{key}] is needed")
+    return value
+
+
+def _list(tables: Mapping[str, Any], key: str) -> Sequence[Any]:
+    value = tables.get(key, [])
+    if not isinstance(value, list):
+        raise ScenarioError(key, value, f"tables [[{key}]] are needed")
+    return value
+
+
+def _part(table: Any, path: str, name: str) -> Part:
+    if not isinstance(table, Mapping):
+        raise ScenarioError(path, table, "a table is needed")
+    kind = table.get("kind")
+    if not isinstance(kind, str):
+        raise ScenarioError(f"{path}.kind", kind, "the name of a kind is needed")
+    return Part(
+        path, name, kind, {k: v for k, v in table.items() if k not in ("kind", "name", "count")}
+    )
+
+
+def _oracles(tables: Any) -> tuple[Part, ...]:
+    if not isinstance(tables, Mapping):
+        raise ScenarioError("oracles", tables, "tables [oracles.<name>] are needed")
+    return tuple(_part(table, f"oracles.{name}", name) for name, table in tables.items())
+
+
+def _agents(tables: Sequence[Any]) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    for index, table in enumerate(tables):
+        part = _part(table, f"agents[{index}]", "")
+        name = convert(str, table.get("name", part.kind), f"{part.path}.name")
+        count = convert(int, table.get("count", 1), f"{part.path}.count", bounded(1, 1000))
+        names = [name] if count == 1 else [f"{name}-{i + 1}" for i in range(count)]
+        parts += [dataclasses.replace(part, name=each) for each in names]
+    seen: set[str] = set()
+    for part in parts:
+        if part.name in seen:
+            raise ScenarioError(f"{part.path}.name", part.name, "a name that no other agent has")
+        seen.add(part.name)
+    return tuple(parts)
+
+
+def _expiries_differ(boards: tuple[Board, ...]) -> tuple[Board, ...]:
+    seen: set[int] = set()
+    for index, board in enumerate(boards):
+        if board.expiry in seen:
+            raise ScenarioError(
+                f"boards[{index}].expiry", board.expiry, "an expiry that no other board has"
+            )
+        seen.add(board.expiry)
+    return boards
+
+
+# ---------------------------------------------------------------------------------------------- tables to dataclasses
+
+
+def build(cls: type[T], table: Any, path: str, **given: Any) -> T:
+    """A dataclass from a table: its fields are the keys, its annotations the types.
+
+    ``given`` fills fields that the table may not hold (a name, a seed). Fields may carry ``bounded(low, high)``.
+    ``__post_init__`` may raise ScenarioError (path whole or relative to the table) or ValueError.
+
+    Raises:
+        ScenarioError: unknown or missing key, wrong type, not finite, out of bounds.
+
+    """
+    if not isinstance(table, Mapping):
+        raise ScenarioError(path, table, "a table is needed")
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(cls)
+    _known(table, [name for name in fields if name not in given], path)
+    values = dict(given)
+    for name, spec in fields.items():
+        if name in given:
+            continue
+        where = f"{path}.{name}"
+        if name in table:
+            values[name] = convert(hints[name], table[name], where, spec.metadata)
+        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            raise ScenarioError(where, None, f"missing: {_say(hints[name])} is needed")
+    try:
+        return cls(**values)
+    except ScenarioError as error:
+        whole = error.path.startswith((f"{path}.", f"{path}["))
+        where = error.path if whole else f"{path}.{error.path}"
+        raise ScenarioError(where, error.value, error.allowed) from None
+    except ValueError as error:
+        raise ScenarioError(path, plain(table), str(error)) from None
+
+
+def _known(table: Mapping[str, Any], names: Sequence[str], path: str) -> None:
+    for key in table:
+        if key not in names:
+            near = get_close_matches(key, names, 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(names)
+            raise ScenarioError(
+                f"{path}.{key}" if path else key, plain(table[key]), f"unknown key: {hint}"
+            )
+
+
+def choose(kinds: Mapping[str, type[T]], part: Part) -> type[T]:
+    """The class of a part's kind.
+
+    Raises:
+        ScenarioError: unknown kind, with the nearest known one.
+
+    """
+    if part.kind not in kinds:
+        near = get_close_matches(part.kind, kinds, 1, 0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ScenarioError(
+            f"{part.path}.kind",
+            part.kind,
+            f"unknown kind: {hint}known are {', '.join(sorted(kinds))}",
+        )
+    return kinds[part.kind]
+
+
+def convert(hint: Any, value: Any, path: str, limits: Mapping[str, Any] | None = None) -> Any:
+    """``value`` of a TOML file as the annotated type.
+
+    Raises:
+        ScenarioError: wrong type, not finite, out of ``limits``.
+
+    """
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _union(hint, value, path, limits)
+    if origin in (tuple, list, frozenset):
+        return _sequence(hint, origin, value, path, limits)
+    if origin in (dict, Mapping):
+        inner = typing.get_args(hint)[1]
+        return {
+            k: convert(inner, v, f"{path}.{k}", limits) for k, v in _mapping(value, path).items()
+        }
+    if hint is Any:
+        return value
+    if dataclasses.is_dataclass(hint):
+        return build(typing.cast("type[Any]", hint), value, path)
+    return _scalar(hint, value, path, limits or {})
+
+
+def _mapping(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ScenarioError(path, value, "a table is needed")
+    return value
+
+
+def _union(hint: Any, value: Any, path: str, limits: Mapping[str, Any] | None) -> Any:
+    options = [option for option in typing.get_args(hint) if option is not type(None)]
+    problem: ScenarioError | None = None
+    for option in options:
+        try:
+            return convert(option, value, path, limits)
+        except ScenarioError as error:
+            problem = error
+    assert problem is not None
+    raise problem
+
+
+def _sequence(
+    hint: Any, origin: Any, value: Any, path: str, limits: Mapping[str, Any] | None
+) -> Any:
+    if not isinstance(value, list | tuple):
+        raise ScenarioError(path, value, "a list is needed")
+    inner = typing.get_args(hint)
+    if origin is tuple and len(inner) > 0 and inner[-1] is not Ellipsis:
+        if len(value) != len(inner):
+            raise ScenarioError(path, plain(value), f"a list of {len(inner)} values is needed")
+        return tuple(
+            convert(h, v, f"{path}[{i}]", limits)
+            for i, (h, v) in enumerate(zip(inner, value, strict=True))
+        )
+    return origin(convert(inner[0], item, f"{path}[{i}]", limits) for i, item in enumerate(value))
+
+
+def _scalar(hint: Any, value: Any, path: str, limits: Mapping[str, Any]) -> Any:
+    if hint is float or hint is Decimal:
+        return _within(_number(hint, value, path), path, limits)
+    if hint is int:
+        return _within(_integer(value, path), path, limits)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _member(hint, value, path)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if isinstance(hint, type) and isinstance(value, hint):
+        return value
+    raise ScenarioError(path, plain(value), f"{_say(hint)} is needed")
+
+
+def _number(hint: Any, value: Any, path: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ScenarioError(path, plain(value), "a number is needed")
+    number = hint(value)
+    if not math.isfinite(number):
+        raise ScenarioError(path, str(value), "a finite number is needed")
+    return number
+
+
+def _integer(value: Any, path: str) -> int:
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return int(aware.timestamp())
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ScenarioError(path, plain(value), "a whole number is needed")
+    return value
+
+
+def _member(hint: type[Enum], value: Any, path: str) -> Enum:
+    for member in hint:
+        if value in (member.value, member.name):
+            return member
+    raise ScenarioError(
+        path, plain(value), "one of " + ", ".join(str(member.value) for member in hint)
+    )
+
+
+def _within(value: Any, path: str, limits: Mapping[str, Any]) -> Any:
+    low, high = limits.get("low"), limits.get("high")
+    if low is not None and value < low:
+        raise ScenarioError(
+            path, plain(value), f"at least {low}" if high is None else f"in [{low}, {high}]"
+        )
+    if high is not None and value > high:
+        raise ScenarioError(
+            path, plain(value), f"at most {high}" if low is None else f"in [{low}, {high}]"
+        )
+    return value
+
+
+def _say(hint: Any) -> str:
+    words = {
+        int: "a whole number",
+        float: "a number",
+        str: "a text",
+        bool: "true or false",
+        Decimal: "a number",
+    }
+    return words.get(hint, str(getattr(hint, "__name__", hint)))
+
+
+def plain(value: Any) -> Any:
+    """JSON-ready form of a TOML value: Decimals become numbers where they are short, else text."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, Decimal):
+        return _plain_decimal(value)
+    if isinstance(value, int | float | str | bool) or value is None:
+        return value
+    return str(value)
+
+
+def _plain_decimal(value: Decimal) -> Any:
+    number = float(value)
+    if math.isfinite(number) and Decimal(repr(number)) == value:
+        return number
+    return str(value)
