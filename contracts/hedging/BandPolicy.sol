@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IHedgePolicy} from "../interfaces/IHedging.sol";
+import {BandMath} from "../libraries/BandMath.sol";
+import {ParamBounds} from "../libraries/ParamBounds.sol";
+import {BandParams} from "../types/Params.sol";
+import {HedgeDecision, HedgeInput} from "../types/Types.sol";
+import {Wad} from "../types/Units.sol";
+
+/// Leaves the net delta alone inside the Whalley-Wilmott band; outside it trades to the band's edge, under stress
+/// to zero.
+contract BandPolicy is IHedgePolicy {
+    Wad private immutable RISK_AVERSION;
+    Wad private immutable MIN_BAND;
+    Wad private immutable MAX_BAND;
+
+    constructor(BandParams memory params_) {
+        ParamBounds.check(params_);
+        RISK_AVERSION = params_.riskAversion;
+        MIN_BAND = params_.minBand;
+        MAX_BAND = params_.maxBand;
+    }
+
+    function params() external view returns (BandParams memory) {
+        return BandParams(RISK_AVERSION, MIN_BAND, MAX_BAND);
+    }
+
+    function decide(HedgeInput calldata input) external view returns (HedgeDecision memory decision) {
+        decision.band = _band(input);
+        decision.trade =
+            BandMath.toEdge(input.bookDelta + input.hedgeDelta, decision.aim, decision.band, input.stressed);
+        decision.due = !decision.trade.isZeroS();
+    }
+
+    function _band(HedgeInput calldata input) private view returns (Wad) {
+        Wad free = BandMath.width(input.cost, input.spot, input.gamma, input.nav, RISK_AVERSION);
+        return BandMath.clamp(free, MIN_BAND, MAX_BAND, input.nav, input.spot);
+    }
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+import {ICircuitBreaker} from "../interfaces/ICircuitBreaker.sol";
+import {IGreekLedger} from "../interfaces/IGreekLedger.sol";
+import {IHedgePolicy} from "../interfaces/IHedging.sol";
+import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
+import {IVolSurface} from "../interfaces/IVolSurface.sol";
+import {VenueCalls} from "../libraries/VenueCalls.sol";
+import {HedgeParams, PricingParams} from "../types/Params.sol";
+import {
+    Addresses, BookGreeks, ExpiryBook, HedgeDecision, HedgeInput, Mode, OracleView, VenuePosition
+} from "../types/Types.sol";
+import {ONE, SWad, Timestamp, Wad, blockTime} from "../types/Units.sol";
+import {VenueAccount} from "./VenueAccount.sol";
+
+/// Whoever calls `hedge` makes the pool trade what its policy asks for, as far as venue and margin allow; what
+/// remains is a recorded shortfall.
+contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
+    using SafeCastLib for uint256;
+    using VenueCalls for address;
+
+    struct Fill {
+        SWad size;
+        Wad price;
+        SWad net; // before
+        SWad cost; // against the oracle's price, + the pool loses
+        Wad beyond;
+    }
+
+    /// Bound of the gas that `hedge` spends on stale expiries.
+    uint256 private constant MAX_REFRESHES = 4;
+    uint256 private constant REFRESH_GAS = 500_000;
+    uint256 private constant HEDGE_GAS = 1_500_000;
+
+    IOracleGuard private immutable ORACLE;
+    ICircuitBreaker private immutable BREAKER;
+    IGreekLedger private immutable LEDGER;
+    IVolSurface private immutable SURFACE;
+    IHedgePolicy private immutable POLICY;
+
+    constructor(Addresses memory book, HedgeParams memory params_, address policy, address venue)
+        VenueAccount(book, params_, venue)
+    {
+        ORACLE = IOracleGuard(book.oracle);
+        BREAKER = ICircuitBreaker(book.breaker);
+        LEDGER = IGreekLedger(book.ledger);
+        SURFACE = IVolSurface(book.surface);
+        POLICY = IHedgePolicy(policy);
+    }
+
+    // ------------------------------------------------------------ actions
+
+    function hedge() external nonReentrant returns (SWad executed) {
+        OracleView memory seen = ORACLE.read();
+        Mode mode = _allowed(seen.mode);
+        _refreshStale(seen.price);
+        if (stored.spot == 0) _sync(seen.price);
+        VenuePosition memory position = _live();
+        (HedgeDecision memory decision, HedgeInput memory input) = _decide(seen.price, mode, position);
+        if (decision.due) return _execute(decision, input, position.equity);
+        if (!_tidy(decision, input, position)) revert NothingToHedge(_net(input), decision.band);
+    }
+
+    function preview() external view returns (HedgeDecision memory decision, HedgeInput memory input) {
+        OracleView memory seen = ORACLE.read();
+        return _decide(seen.price, BREAKER.effective(seen.mode), _live());
+    }
+
+    /// @dev A position that changed without a hedge (liquidation, deleveraging) shows up as shortfall; a shortfall
+    /// that the market has healed goes.
+    function sync() external nonReentrant {
+        Wad spot = ORACLE.read().price;
+        SWad before = SWad.wrap(stored.size);
+        SWad after_ = _sync(spot);
+        (BookGreeks memory greeks,,,) = LEDGER.aggregate(spot);
+        Wad beyond = (greeks.delta + after_).absS().subFloor(Wad.wrap(stored.band));
+        if (after_ == before) beyond = beyond.minWad(Wad.wrap(stored.shortfall));
+        stored.shortfall = beyond.raw().toUint128();
+    }
+
+    function gate(SWad netDelta, Wad spot, Wad nav) external view {
+        if (GATE_SLACK.isZero()) return;
+        Wad capacity = Wad.wrap(netDelta.isNegative() ? stored.canBuy : stored.canSell);
+        Wad available = capacity + Wad.wrap(stored.band) + GATE_SLACK.mulDown(nav).divDown(spot);
+        if (netDelta.absS() > available) revert HedgeCapacity(netDelta.absS(), available);
+    }
+
+    // ------------------------------------------------------------ decision
+
+    /// @dev The oracle's own freeze counts even when a wind-down outranks it: no trade without a price.
+    function _allowed(Mode oracleMode) private view returns (Mode mode) {
+        mode = BREAKER.effective(oracleMode);
+        if (oracleMode == Mode.FROZEN || mode == Mode.FROZEN) revert HedgeModeForbids(uint8(Mode.FROZEN));
+    }
+
+    function _decide(Wad spot, Mode mode, VenuePosition memory position)
+        private
+        view
+        returns (HedgeDecision memory decision, HedgeInput memory input)
+    {
+        if (spot.isZero()) return (decision, input);
+        (input.bookDelta, input.gamma) = _book(spot);
+        input.hedgeDelta = position.size;
+        input.spot = spot;
+        input.nav = VAULT.navFast(spot).positive();
+        input.cost = Wad.wrap(stored.cost);
+        input.lastHedge = Timestamp.wrap(stored.lastHedge);
+        input.time = blockTime();
+        input.stressed = mode == Mode.WIND_DOWN;
+        decision = POLICY.decide(input);
+    }
+
+    function _net(HedgeInput memory input) private pure returns (SWad) {
+        return input.bookDelta + input.hedgeDelta;
+    }
+
+    /// @dev The book's delta and gamma; of a stale expiry only a share of the delta counts.
+    function _book(Wad spot) private view returns (SWad delta, SWad gamma) {
+        (BookGreeks memory greeks,,, Timestamp stale) = LEDGER.aggregate(spot);
+        (delta, gamma) = (greeks.delta, greeks.gamma);
+        if (stale.rawTime() != 0) delta = delta - _staleDelta(spot).mulWadS(Wad.wrap(ONE) - STALE_SHARE);
+    }
+
+    function _staleDelta(Wad spot) private view returns (SWad delta) {
+        PricingParams memory pricing = SURFACE.params();
+        Timestamp[] memory expiries = LEDGER.expiries();
+        for (uint256 i; i < expiries.length; ++i) {
+            ExpiryBook memory book = LEDGER.book(expiries[i]);
+            if (_fresh(book, spot, pricing)) continue;
+            SWad move = spot.signed() - book.refreshedSpot.signed();
+            delta = delta + book.greeks.delta + book.greeks.gamma.mulS(move);
+        }
+    }
+
+    function _fresh(ExpiryBook memory book, Wad spot, PricingParams memory pricing) private view returns (bool) {
+        Wad move = (spot.signed() - book.refreshedSpot.signed()).absS();
+        return blockTime().since(book.refreshedAt) <= pricing.greekMaxAge.rawSeconds()
+            && move <= book.refreshedSpot.mulDown(pricing.greekMaxMove);
+    }
+
+    /// @dev An expiry that cannot be refreshed, or for which the caller brought too little gas, stays stale.
+    function _refreshStale(Wad spot) private {
+        Timestamp last;
+        for (uint256 i; i < MAX_REFRESHES && gasleft() > REFRESH_GAS + HEDGE_GAS; ++i) {
+            (,,, Timestamp stale) = LEDGER.aggregate(spot);
+            if (stale.rawTime() == 0 || stale == last) return;
+            try LEDGER.refresh{gas: REFRESH_GAS}(stale) {} catch {}
+            last = stale;
+        }
+    }
+
+    // ------------------------------------------------------------ execution
+
+    function _execute(HedgeDecision memory decision, HedgeInput memory input, SWad equity_)
+        private
+        returns (SWad executed)
+    {
+        SWad trade = _fillable(decision.trade, input.spot);
+        trade = _affordable(trade, input.hedgeDelta, equity_, input.spot);
+        bool ok;
+        bytes memory data;
+        if (!trade.isZeroS()) {
+            _fund(trade, input.hedgeDelta, equity_, input.spot);
+            (ok, data) = VENUE.tryTrade(trade, _limit(trade, input.spot));
+        }
+        executed = _sync(input.spot) - input.hedgeDelta;
+        if (!ok) emit HedgeFailed(decision.trade, data);
+        _record(decision, input, executed, ok ? _price(data) : input.spot);
+        _release(input.spot);
+    }
+
+    /// @dev Not more than fits, whatever a venue says.
+    function _price(bytes memory data) private pure returns (Wad) {
+        return Wad.wrap(abi.decode(data, (uint256))).minWad(Wad.wrap(type(uint128).max));
+    }
+
+    /// @dev The schedule advances only when the whole trade was done: the rest stays due.
+    function _record(HedgeDecision memory decision, HedgeInput memory input, SWad executed, Wad price) private {
+        Fill memory fill;
+        fill.beyond = _remember(decision, input, executed);
+        if (executed == decision.trade) stored.lastHedge = uint64(input.time.rawTime());
+        if (executed.isZeroS()) return;
+        fill.size = executed;
+        fill.price = price;
+        fill.net = _net(input);
+        fill.cost = executed.mulS(price.signed() - input.spot.signed());
+        _emit(fill, decision, input);
+    }
+
+    function _emit(Fill memory fill, HedgeDecision memory decision, HedgeInput memory input) private {
+        emit Hedged(
+            fill.size,
+            fill.price,
+            fill.net,
+            fill.net + fill.size,
+            input.bookDelta,
+            decision.band,
+            decision.aim,
+            fill.beyond,
+            fill.cost
+        );
+    }
+
+    function _remember(HedgeDecision memory decision, HedgeInput memory input, SWad executed)
+        private
+        returns (Wad beyond)
+    {
+        beyond = (_net(input) + executed - decision.aim).absS().subFloor(decision.band);
+        stored.band = decision.band.raw().toUint128();
+        stored.shortfall = beyond.raw().toUint128();
+    }
+
+    /// @dev With no trade due: tops margin up, or notes that a shortfall is over. False when there was neither.
+    function _tidy(HedgeDecision memory decision, HedgeInput memory input, VenuePosition memory position)
+        private
+        returns (bool done)
+    {
+        if (_marginDue(position, input.spot)) {
+            done = _fund(SWad.wrap(0), position.size, position.equity, input.spot);
+            _sync(input.spot);
+        }
+        if (stored.shortfall != 0) {
+            Wad old = Wad.wrap(stored.shortfall);
+            done = _remember(decision, input, SWad.wrap(0)) < old || done;
+        }
+    }
+
+    /// @dev Transient on every chain.
+    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
+        return false;
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IHedgeVenue} from "../interfaces/IHedging.sol";
+import {VenuePosition, VenueQuote} from "../types/Types.sol";
+import {SWad, Wad} from "../types/Units.sol";
+
+/// Calls to a venue that cannot hurt the caller: gas is capped, so that a venue cannot burn it; a venue without
+/// code, a revert or a malformed answer is "not ok". A caller who brings too little gas is refused instead, because
+/// otherwise he could make a healthy venue look sick.
+library VenueCalls {
+    error TooLittleGas(uint256 gas, uint256 required);
+
+    uint256 internal constant VIEW_GAS = 250_000;
+    uint256 internal constant ACTION_GAS = 600_000;
+    uint256 private constant MAX_REASON = 256;
+
+    function tryQuote(address venue, SWad size) internal view returns (VenueQuote memory answer) {
+        (bool ok, bytes memory data) = _view(venue, abi.encodeCall(IHedgeVenue.quote, (size)), 96);
+        if (!ok) return answer;
+        (uint256 fills, uint256 price, uint256 cost) = abi.decode(data, (uint256, uint256, uint256));
+        return VenueQuote(fills == 1 && price != 0, Wad.wrap(price), Wad.wrap(cost));
+    }
+
+    /// @dev Values beyond int128 are not credible, and would not fit storage.
+    function tryPosition(address venue, address owner) internal view returns (bool ok, VenuePosition memory answer) {
+        bytes memory data;
+        (ok, data) = _view(venue, abi.encodeCall(IHedgeVenue.position, (owner)), 96);
+        if (!ok) return (false, answer);
+        (int256 size, int256 equity, uint256 margin) = abi.decode(data, (int256, int256, uint256));
+        ok = size == int128(size) && equity == int128(equity);
+        answer = VenuePosition(SWad.wrap(size), SWad.wrap(equity), Wad.wrap(margin));
+    }
+
+    /// Returns data: the price (32 bytes) or the revert reason
+    function tryTrade(address venue, SWad size, Wad limit) internal returns (bool ok, bytes memory data) {
+        return _act(venue, abi.encodeCall(IHedgeVenue.trade, (size, limit)), 32);
+    }
+
+    function tryDeposit(address venue, Wad amount) internal returns (bool ok) {
+        (ok,) = _act(venue, abi.encodeCall(IHedgeVenue.depositMargin, (amount)), 0);
+    }
+
+    function tryWithdraw(address venue, Wad amount) internal returns (bool ok) {
+        (ok,) = _act(venue, abi.encodeCall(IHedgeVenue.withdrawMargin, (amount)), 0);
+    }
+
+    function _view(address venue, bytes memory input, uint256 size) private view returns (bool ok, bytes memory data) {
+        _requireGas(VIEW_GAS);
+        if (venue.code.length == 0) return (false, "");
+        uint256 length;
+        assembly ("memory-safe") {
+            data := mload(0x40)
+            ok := staticcall(VIEW_GAS, venue, add(input, 32), mload(input), add(data, 32), size)
+            length := returndatasize()
+            mstore(data, size)
+            mstore(0x40, add(add(data, 32), size))
+        }
+        ok = ok && length >= size;
+    }
+
+    function _act(address venue, bytes memory input, uint256 size) private returns (bool ok, bytes memory data) {
+        _requireGas(ACTION_GAS);
+        if (venue.code.length == 0) return (false, "");
+        uint256 length;
+        assembly ("memory-safe") {
+            ok := call(ACTION_GAS, venue, 0, add(input, 32), mload(input), 0, 0)
+            length := returndatasize()
+            if gt(length, MAX_REASON) { length := MAX_REASON }
+            data := mload(0x40)
+            mstore(data, length)
+            returndatacopy(add(data, 32), 0, length)
+            mstore(0x40, add(add(data, 32), and(add(length, 31), not(31))))
+        }
+        ok = ok && length >= size;
+    }
+
+    /// @dev A call may forward at most 63/64 of the gas left.
+    function _requireGas(uint256 amount) private view {
+        uint256 required = amount + amount / 60 + 5000;
+        if (gasleft() < required) revert TooLittleGas(gasleft(), required);
+    }
+}
