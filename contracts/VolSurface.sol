@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
+import {IVolFeed} from "./interfaces/IFeeds.sol";
+import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
+import {IVolSurface} from "./interfaces/IVolSurface.sol";
+import {AnchorPack} from "./libraries/AnchorPack.sol";
+import {ParamBounds} from "./libraries/ParamBounds.sol";
+import {Svi} from "./libraries/Svi.sol";
+import {PricingParams} from "./types/Params.sol";
+import {Addresses, SviSlice} from "./types/Types.sol";
+import {ONE, Timestamp, Wad, YEAR, blockTime} from "./types/Units.sol";
+
+contract VolSurface is IVolSurface {
+    using Svi for SviSlice;
+
+    /// @dev One slot. gap and confidence are wads.
+    struct Head {
+        uint32 updatedAt;
+        uint32 feedAt; // publication time of the slice that the last update used
+        uint64 gap;
+        uint64 confidence;
+        bool arbitrageFree;
+    }
+
+    /// @dev An update in progress; times are wad years to expiry.
+    struct Move {
+        SviSlice slice;
+        SviSlice earlier;
+        int256 time;
+        int256 earlierTime; // 0 = no earlier expiry to compare with
+        uint256 spot;
+        uint256 step; // largest move of an anchor in units of the packing
+        uint256 gap;
+        bool arbitrageFree;
+    }
+
+    address private immutable MARKET;
+    IOracleGuard private immutable ORACLE;
+    IVolFeed private immutable FEED;
+    address private immutable PARAMS;
+
+    mapping(Timestamp => Head) private _heads;
+    mapping(Timestamp => uint256[3]) private _words;
+    mapping(Timestamp => address) private _strikes; // data contracts
+    Timestamp[] private _listed;
+
+    constructor(Addresses memory book, PricingParams memory params_, address volFeed) {
+        ParamBounds.check(params_);
+        MARKET = book.market;
+        ORACLE = IOracleGuard(book.oracle);
+        FEED = IVolFeed(volFeed);
+        PARAMS = SSTORE2.write(abi.encode(params_));
+    }
+
+    function params() public view returns (PricingParams memory) {
+        return abi.decode(SSTORE2.read(PARAMS), (PricingParams));
+    }
+
+    function list(Timestamp expiry, Wad[] calldata strikes) external {
+        if (msg.sender != MARKET) revert OnlyMarket(msg.sender);
+        _forgetExpired();
+        _listed.push(expiry);
+        _strikes[expiry] = SSTORE2.write(abi.encode(strikes));
+        _update(expiry, true);
+    }
+
+    function update(Timestamp expiry) external {
+        if (_strikes[expiry] == address(0)) revert UnknownExpiry(expiry);
+        if (blockTime() < expiry) _update(expiry, false);
+    }
+
+    function packed(Timestamp expiry) external view returns (uint256[3] memory) {
+        return _words[expiry];
+    }
+
+    function anchors(Timestamp expiry) external view returns (Wad[] memory vols, Wad[] memory weights) {
+        return AnchorPack.unpack(_words[expiry], _strikesOf(expiry).length);
+    }
+
+    function status(Timestamp expiry) external view returns (bool open, Wad gap, Wad confidence) {
+        Head memory head = _heads[expiry];
+        PricingParams memory p = params();
+        bool fresh = p.volMaxAge.rawSeconds() == 0 || block.timestamp <= head.feedAt + p.volMaxAge.rawSeconds();
+        bool close = p.maxFeedGap.isZero() || head.gap <= p.maxFeedGap.raw();
+        open = head.arbitrageFree && fresh && close;
+        return (open, Wad.wrap(head.gap), Wad.wrap(head.confidence));
+    }
+
+    // ------------------------------------------------------------ update
+
+    function _update(Timestamp expiry, bool first) private {
+        PricingParams memory p = params();
+        Head memory head = _heads[expiry];
+        (SviSlice memory slice, Wad confidence, Timestamp feedAt) = FEED.latestSlice(expiry);
+        if (Timestamp.unwrap(feedAt) == 0) revert NoVolFeed(expiry);
+        Move memory move = _start(expiry, slice, first ? type(uint256).max : _step(p, head.updatedAt));
+        uint256[3] memory words = _moveAnchors(move, _strikesOf(expiry), _words[expiry], p);
+        _words[expiry] = words;
+        head.updatedAt = uint32(block.timestamp);
+        head.feedAt = uint32(Timestamp.unwrap(feedAt));
+        head.gap = uint64(move.gap);
+        head.confidence = uint64(FixedPointMathLib.min(confidence.raw(), ONE));
+        head.arbitrageFree = move.arbitrageFree;
+        _heads[expiry] = head;
+        _emitUpdate(expiry, words, head);
+    }
+
+    function _emitUpdate(Timestamp expiry, uint256[3] memory words, Head memory head) private {
+        (Wad[] memory vols,) = AnchorPack.unpack(words, _strikesOf(expiry).length);
+        emit AnchorsUpdated(expiry, vols, Wad.wrap(head.gap), Wad.wrap(head.confidence));
+    }
+
+    function _start(Timestamp expiry, SviSlice memory slice, uint256 step)
+        private
+        view
+        returns (Move memory move)
+    {
+        move.slice = slice;
+        move.time = _years(expiry);
+        move.spot = ORACLE.read().price.raw();
+        move.step = step;
+        move.arbitrageFree = true;
+        _setEarlier(move, expiry);
+    }
+
+    /// @dev How far an anchor may move now, in units of the packing; unlimited when the speed is 0.
+    function _step(PricingParams memory p, uint256 updatedAt) private view returns (uint256) {
+        if (p.anchorSpeed.isZero()) return type(uint256).max;
+        return p.anchorSpeed.raw() * (block.timestamp - updatedAt) / (3600 * AnchorPack.VOL_UNIT);
+    }
+
+    function _moveAnchors(Move memory move, Wad[] memory strikes, uint256[3] memory words, PricingParams memory p)
+        private
+        pure
+        returns (uint256[3] memory next)
+    {
+        for (uint256 i; i < strikes.length; ++i) {
+            int256 k = FixedPointMathLib.lnWad(int256(strikes[i].raw() * ONE / move.spot));
+            uint256 target = _target(move, k, p);
+            uint256 vol = _toward(move, AnchorPack.rawVolAt(words, i), target);
+            move.gap = FixedPointMathLib.max(move.gap, FixedPointMathLib.dist(vol, target) * AnchorPack.VOL_UNIT);
+            AnchorPack.set(next, i, vol, _weight(k, p.weightWidth));
+        }
+    }
+
+    /// @dev The slice's vol at k in units of the packing; notes what arbitrage the slice allows there.
+    function _target(Move memory move, int256 k, PricingParams memory p) private pure returns (uint256) {
+        Svi.Jet memory j = move.slice.jet(k);
+        if (move.arbitrageFree) move.arbitrageFree = Svi.noButterfly(j, k, move.time) && _noCalendar(move, j, k);
+        uint256 vol = FixedPointMathLib.clamp(Svi.volOf(j.v).raw(), p.minVol.raw(), p.maxVol.raw());
+        return AnchorPack.toRawVol(vol);
+    }
+
+    function _noCalendar(Move memory move, Svi.Jet memory j, int256 k) private pure returns (bool) {
+        if (move.earlierTime == 0) return true;
+        return Svi.noCalendar(move.earlier.jet(k).v, move.earlierTime, j.v, move.time);
+    }
+
+    function _toward(Move memory move, uint256 from, uint256 target) private pure returns (uint256) {
+        if (FixedPointMathLib.dist(from, target) <= move.step) return target;
+        return target > from ? from + move.step : from - move.step;
+    }
+
+    /// @dev 1 / (1 + (k / width)^2).
+    function _weight(int256 k, Wad width) private pure returns (Wad) {
+        uint256 x = FixedPointMathLib.abs(k) * ONE / width.raw();
+        return Wad.wrap(ONE * ONE / (ONE + x * x / ONE));
+    }
+
+    // ------------------------------------------------------------ expiries
+
+    /// @dev Of two expiries whose slices cross, the later one becomes reduce-only: one leg is enough.
+    function _setEarlier(Move memory move, Timestamp expiry) private view {
+        Timestamp earlier = _earlierThan(expiry);
+        if (Timestamp.unwrap(earlier) == 0) return;
+        Timestamp feedAt;
+        (move.earlier,, feedAt) = FEED.latestSlice(earlier);
+        if (Timestamp.unwrap(feedAt) != 0) move.earlierTime = _years(earlier);
+    }
+
+    function _earlierThan(Timestamp expiry) private view returns (Timestamp earlier) {
+        uint256 count = _listed.length;
+        for (uint256 i; i < count; ++i) {
+            Timestamp other = _listed[i];
+            if (other < expiry && other > earlier && other > blockTime()) earlier = other;
+        }
+    }
+
+    function _forgetExpired() private {
+        for (uint256 i = _listed.length; i > 0; --i) {
+            if (_listed[i - 1] > blockTime()) continue;
+            _listed[i - 1] = _listed[_listed.length - 1];
+            _listed.pop();
+        }
+    }
+
+    function _years(Timestamp expiry) private view returns (int256) {
+        return int256(expiry.since(blockTime()) * ONE / YEAR);
+    }
+
+    function _strikesOf(Timestamp expiry) private view returns (Wad[] memory) {
+        address pointer = _strikes[expiry];
+        if (pointer == address(0)) revert UnknownExpiry(expiry);
+        return abi.decode(SSTORE2.read(pointer), (Wad[]));
+    }
+}

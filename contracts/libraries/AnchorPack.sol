@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Wad} from "../types/Units.sol";
+
+/// Anchors and weights of up to 12 strikes in three words: strike i at bits 64 * (i % 4) of word i / 4, the anchor in
+/// the low 32 bits (1e-8 vol), the weight in the high 32 (1e-9).
+library AnchorPack {
+    uint256 internal constant VOL_UNIT = 1e10;
+    uint256 internal constant WEIGHT_UNIT = 1e9;
+
+    /// @notice A wad vol in units of the packing, rounded to the nearest.
+    function toRawVol(uint256 vol) internal pure returns (uint256) {
+        return (vol + VOL_UNIT / 2) / VOL_UNIT;
+    }
+
+    /// @notice Writes strike i; `rawVol` in units of the packing, below 2^32.
+    function set(uint256[3] memory words, uint256 i, uint256 rawVol, Wad weight) internal pure {
+        words[i / 4] |= (rawVol | (weight.raw() / WEIGHT_UNIT) << 32) << 64 * (i % 4);
+    }
+
+    function rawVolAt(uint256[3] memory words, uint256 i) internal pure returns (uint256) {
+        return uint32(words[i / 4] >> 64 * (i % 4));
+    }
+
+    /// @notice Anchor and weight of strike i, wads.
+    function strikeAt(uint256[3] memory words, uint256 i) internal pure returns (uint256 vol, uint256 weight) {
+        uint256 lane = words[i / 4] >> 64 * (i % 4);
+        return (uint32(lane) * VOL_UNIT, uint32(lane >> 32) * WEIGHT_UNIT);
+    }
+
+    function unpack(uint256[3] memory words, uint256 count)
+        internal
+        pure
+        returns (Wad[] memory vols, Wad[] memory weights)
+    {
+        vols = new Wad[](count);
+        weights = new Wad[](count);
+        for (uint256 i; i < count; ++i) {
+            (uint256 vol, uint256 weight) = strikeAt(words, i);
+            (vols[i], weights[i]) = (Wad.wrap(vol), Wad.wrap(weight));
+        }
+    }
+}
