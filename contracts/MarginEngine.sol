@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
+import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
+import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
+import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
+import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
+import {Black76} from "./libraries/Black76.sol";
+import {MarginMath} from "./libraries/MarginMath.sol";
+import {ParamBounds} from "./libraries/ParamBounds.sol";
+import {MarginParams} from "./types/Params.sol";
+import {Addresses, Leg, MarginView, OracleView} from "./types/Types.sol";
+import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
+
+contract MarginEngine is IMarginEngine {
+    using MarginMath for MarginMath.Group;
+
+    /// @dev Sums over an account's expiries. `nodes` are debts.
+    struct Sum {
+        bool shorts;
+        int256 mark;
+        uint256 initial;
+        uint256 buffer;
+        uint256 maintenance;
+        int256[8] nodes;
+    }
+
+    IOracleGuard private immutable ORACLE;
+    IGreekLedger private immutable LEDGER;
+    IOptionMarket private immutable MARKET;
+    address private immutable PARAMS;
+    bool private immutable OFF;
+
+    constructor(Addresses memory book, MarginParams memory params_) {
+        ParamBounds.check(params_);
+        ORACLE = IOracleGuard(book.oracle);
+        LEDGER = IGreekLedger(book.ledger);
+        MARKET = IOptionMarket(book.market);
+        PARAMS = SSTORE2.write(abi.encode(params_));
+        OFF = MarginMath.isOff(params_);
+    }
+
+    function params() public view returns (MarginParams memory) {
+        return abi.decode(SSTORE2.read(PARAMS), (MarginParams));
+    }
+
+    // ------------------------------------------------------------ requirements
+
+    function marginOf(address account) external view returns (MarginView memory) {
+        return _margin(MARKET.legsOf(account), MARKET.balanceOf(account), ORACLE.read().price);
+    }
+
+    function marginFor(Leg[] calldata legs, Wad balance, Wad spot) external view returns (MarginView memory) {
+        return _margin(legs, balance, spot);
+    }
+
+    function liquidatable(address account) external view returns (bool below, MarginView memory state) {
+        OracleView memory seen = ORACLE.read();
+        Leg[] memory legs = MARKET.legsOf(account);
+        Wad balance = MARKET.balanceOf(account);
+        state = _margin(legs, balance, seen.price);
+        below = !OFF && _below(state);
+        if (below && seen.low < seen.price) below = _below(_margin(legs, balance, seen.low));
+        if (below && seen.high > seen.price) below = _below(_margin(legs, balance, seen.high));
+    }
+
+    function exposureFor(Leg[] calldata legs, Wad balance, Wad spot)
+        external
+        view
+        returns (Wad current, Wad[8] memory nodes)
+    {
+        return _exposure(_sum(legs, spot, false, true), balance);
+    }
+
+    function assess(Leg[] calldata legs, Wad balance, Wad spot)
+        external
+        view
+        returns (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes)
+    {
+        Sum memory sum = _sum(legs, spot, !OFF, true);
+        state = _view(sum, balance);
+        ok = OFF || !sum.shorts || state.equity >= state.initialMargin.signed();
+        (current, nodes) = _exposure(sum, balance);
+    }
+
+    function _margin(Leg[] memory legs, Wad balance, Wad spot) private view returns (MarginView memory) {
+        return _view(_sum(legs, spot, !OFF, false), balance);
+    }
+
+    function _below(MarginView memory state) private pure returns (bool) {
+        return state.equity < state.maintenanceMargin.signed();
+    }
+
+    function _view(Sum memory sum, Wad balance) private pure returns (MarginView memory state) {
+        state.balance = balance;
+        state.mark = SWad.wrap(sum.mark);
+        state.equity = balance.signed() - state.mark;
+        if (!sum.shorts) return state;
+        state.initialMargin = Wad.wrap(sum.initial);
+        state.bufferMargin = Wad.wrap(sum.buffer);
+        state.maintenanceMargin = Wad.wrap(sum.maintenance);
+    }
+
+    function _exposure(Sum memory sum, Wad balance) private pure returns (Wad current, Wad[8] memory nodes) {
+        int256 cover = balance.signed().rawS();
+        current = SWad.wrap(sum.mark - cover).positive();
+        for (uint256 i; i < 8; ++i) {
+            nodes[i] = SWad.wrap(sum.nodes[i] - cover).positive();
+        }
+    }
+
+    // ------------------------------------------------------------ sums over expiries
+
+    function _sum(Leg[] memory legs, Wad spot, bool margins, bool nodes) private view returns (Sum memory sum) {
+        sum.shorts = _hasShorts(legs);
+        MarginParams memory p = params();
+        uint256 seen; // bit i: leg i is already in a group
+        for (uint256 i; i < legs.length; ++i) {
+            if (seen >> i & 1 == 1) continue;
+            Timestamp expiry = legs[i].id.expiryOf();
+            uint256 members = _members(legs, i, expiry);
+            seen |= members;
+            if (_isSettled(legs[i].id, expiry)) _addSettled(sum, legs, members);
+            else _addGroup(sum, _group(legs, members, expiry, spot), p, margins && sum.shorts, nodes && sum.shorts);
+        }
+    }
+
+    function _addGroup(Sum memory sum, MarginMath.Group memory g, MarginParams memory p, bool margins, bool nodes)
+        private
+        pure
+    {
+        if (margins || nodes) g.shock(p);
+        if (margins) _addRequirement(sum, g.requirement(p));
+        else sum.mark += g.debt(g.spot, g.flat);
+        if (nodes) _addNodes(sum, g.nodeDebts());
+    }
+
+    function _addRequirement(Sum memory sum, MarginMath.Requirement memory r) private pure {
+        sum.mark += r.mark;
+        sum.initial += r.initial;
+        sum.buffer += r.buffer;
+        sum.maintenance += r.maintenance;
+    }
+
+    function _addNodes(Sum memory sum, int256[8] memory debts) private pure {
+        for (uint256 i; i < 8; ++i) {
+            sum.nodes[i] += debts[i];
+        }
+    }
+
+    /// @dev Legs that are settled but not swept owe their fixed payoff in every state.
+    function _addSettled(Sum memory sum, Leg[] memory legs, uint256 members) private view {
+        for (uint256 i; i < legs.length; ++i) {
+            if (members >> i & 1 == 0) continue;
+            (, Wad payoff) = MARKET.payoffOf(legs[i].id);
+            int256 owed = -legs[i].size.mulWadS(payoff).rawS();
+            sum.mark += owed;
+            for (uint256 k; k < 8; ++k) {
+                sum.nodes[k] += owed;
+            }
+        }
+    }
+
+    function _isSettled(SeriesId id, Timestamp expiry) private view returns (bool settled) {
+        if (blockTime() < expiry) return false;
+        (settled,) = MARKET.payoffOf(id);
+    }
+
+    function _group(Leg[] memory legs, uint256 members, Timestamp expiry, Wad spot)
+        private
+        view
+        returns (MarginMath.Group memory g)
+    {
+        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiry);
+        uint256 n = _count(members);
+        g.spot = spot.raw();
+        g.secondsLeft = expiry.since(blockTime());
+        (g.strikes, g.sizes, g.calls, g.flat) =
+            (new uint256[](n), new int256[](n), new bool[](n), new uint256[](n));
+        uint256 k;
+        for (uint256 i; i < legs.length; ++i) {
+            if (members >> i & 1 == 1) _setLeg(g, k++, legs[i], strikes, vols);
+        }
+    }
+
+    function _setLeg(MarginMath.Group memory g, uint256 k, Leg memory leg, Wad[] memory strikes, Wad[] memory vols)
+        private
+        pure
+    {
+        uint256 strike = leg.id.strikeIndexOf();
+        g.strikes[k] = strikes[strike].raw();
+        g.flat[k] = vols[strike].raw();
+        g.sizes[k] = leg.size.rawS();
+        g.calls[k] = leg.id.isCallOf();
+    }
+
+    function _members(Leg[] memory legs, uint256 from, Timestamp expiry) private pure returns (uint256 members) {
+        for (uint256 i = from; i < legs.length; ++i) {
+            if (legs[i].id.expiryOf() == expiry) members |= 1 << i;
+        }
+    }
+
+    function _count(uint256 bits) private pure returns (uint256 n) {
+        for (; bits != 0; bits &= bits - 1) {
+            ++n;
+        }
+    }
+
+    function _hasShorts(Leg[] memory legs) private pure returns (bool) {
+        for (uint256 i; i < legs.length; ++i) {
+            if (legs[i].size.isNegative()) return true;
+        }
+        return false;
+    }
+
+    // ------------------------------------------------------------ values
+
+    function closeCost(Leg[] calldata legs, Wad spot, Wad volFactor) external view returns (SWad) {
+        int256 cost;
+        for (uint256 i; i < legs.length; ++i) {
+            bool short = legs[i].size.isNegative();
+            cost += -legs[i].size.mulWadS(_valueAt(legs[i].id, spot, short ? volFactor : Wad.wrap(ONE * ONE / volFactor.raw()))).rawS();
+        }
+        return SWad.wrap(cost);
+    }
+
+    function _valueAt(SeriesId id, Wad spot, Wad volFactor) private view returns (Wad) {
+        Timestamp expiry = id.expiryOf();
+        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiry);
+        uint256 i = id.strikeIndexOf();
+        (uint256 call, uint256 put,) = Black76.price(
+            spot.raw(), strikes[i].raw(), expiry.since(blockTime()), vols[i].mulDown(volFactor).raw()
+        );
+        return Wad.wrap(id.isCallOf() ? call : put);
+    }
+
+    function seriesValues(Timestamp expiry, Wad spot)
+        external
+        view
+        returns (Wad[] memory calls, Wad[] memory puts)
+    {
+        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiry);
+        uint256 left = expiry.since(blockTime());
+        (calls, puts) = (new Wad[](strikes.length), new Wad[](strikes.length));
+        for (uint256 i; i < strikes.length; ++i) {
+            (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[i].raw(), left, vols[i].raw());
+            (calls[i], puts[i]) = (Wad.wrap(call), Wad.wrap(put));
+        }
+    }
+}
