@@ -55,7 +55,7 @@ install_packages() {
     pip_install -r tools/bootstrap.lock
     quiet=--quiet
     [ -t 2 ] && quiet=
-    UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy $venv/bin/uv pip install --python $venv/bin/python $quiet \
+    UV_SYSTEM_CERTS=1 $venv/bin/uv pip install --python $venv/bin/python $quiet \
         --require-hashes --no-build-isolation -r requirements.lock ||
         { say "uv could not; pip does it, which takes a minute or two" &&
             pip_install --no-build-isolation -r requirements.lock; }

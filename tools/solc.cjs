@@ -14,7 +14,7 @@ const path = require("node:path");
 const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
 
 const STACK_MB = 64; // the optimiser recurses deeply; a thread's default of 4 MB is not always enough
-const MIN_JOB_CHARS = 4_000; // below this, parsing all sources once more costs more than it gains
+const MAX_THREADS = 8; // each takes some hundred MB
 
 function parseArguments(args) {
   const options = { mode: null, basePath: process.cwd(), includePaths: [], allowPaths: [] };
@@ -45,24 +45,15 @@ function importFrom({ basePath, includePaths, allowPaths }) {
   };
 }
 
-/** Groups of selected files, large files first, that are compiled as one job each. */
-function split(input, workers) {
-  const length = (file) => input.sources[file]?.content?.length ?? 0;
+/** Groups of selected files, one job each: every file that defines a contract, long ones first; the rest. */
+function split(input) {
+  const content = (file) => input.sources[file]?.content ?? "";
   const selected = Object.keys(input.settings?.outputSelection ?? {});
-  if (workers < 2 || !selected.every((file) => file in input.sources)) return [selected];
-  const total = selected.reduce((sum, file) => sum + length(file), 0);
-  const target = Math.max(MIN_JOB_CHARS, total / (4 * workers));
-  const groups = [];
-  let size = Infinity;
-  for (const file of selected.sort((a, b) => length(b) - length(a))) {
-    if (size + length(file) > target) {
-      groups.push([]);
-      size = 0;
-    }
-    groups.at(-1).push(file);
-    size += length(file);
-  }
-  return groups;
+  if (!selected.every((file) => file in input.sources)) return [selected]; // "*" and the like
+  const contracts = selected.filter((file) => /^contract\s/m.test(content(file)));
+  const rest = selected.filter((file) => !contracts.includes(file));
+  contracts.sort((a, b) => content(b).length - content(a).length);
+  return [...contracts.map((file) => [file]), rest].filter((group) => group.length > 0);
 }
 
 function inputFor(input, files) {
@@ -114,12 +105,12 @@ function runJobs(jobs, workers, options) {
 
 async function compile(options) {
   const text = fs.readFileSync(0, "utf8");
-  const cores = Math.min(os.availableParallelism(), 8);
   const input = JSON.parse(text);
-  const groups = split(input, cores);
-  if (groups.length < 2) return (await runJobs([text], 1, options))[0];
+  const groups = split(input);
+  const workers = Math.min(groups.length, os.availableParallelism(), MAX_THREADS);
+  if (workers < 2) return (await runJobs([text], 1, options))[0];
   const jobs = groups.map((files) => JSON.stringify(inputFor(input, files)));
-  const outputs = await runJobs(jobs, Math.min(cores, jobs.length), options);
+  const outputs = await runJobs(jobs, workers, options);
   return JSON.stringify(merge(outputs.map((output) => JSON.parse(output))));
 }
 
