@@ -7,7 +7,7 @@ Tables of a scenario::
     [run]                  # start, duration, block_seconds, seed
     [pool]                 # liquidity, insurance: money placed before the first block
     [market]               # the truth: a kind and the fields of that kind's dataclass
-    [oracles.<name>]       # a publisher: kind and fields
+    [oracles.<name>]       # a publisher: kind and fields; or a list [[oracles]]
     [[agents]]             # kind, name, count and fields
     [[boards]]             # expiry (seconds after start), strikes (multiples of spot), listed
     [[expect]]             # metric, min, max, change: an expectation, one change that breaks it
@@ -212,7 +212,7 @@ def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
         pool=build(Pool, tables.get("pool", {}), "pool"),
         market=_part(_table(tables, "market"), "market", "market"),
         oracles=_oracles(tables.get("oracles", {})),
-        agents=_agents(_list(tables, "agents")),
+        agents=_agents(_list(tables, "agents"), "agents"),
         boards=_expiries_differ(boards),
         expect=tuple(
             build(Expect, t, f"expect[{i}]") for i, t in enumerate(_list(tables, "expect"))
@@ -320,15 +320,21 @@ def _part(table: Any, path: str, name: str) -> Part:
 
 
 def _oracles(tables: Any) -> tuple[Part, ...]:
+    """Publishers, as tables [oracles.<name>] or as a list [[oracles]]; the kind is the name where it is not given."""
+    if isinstance(tables, list):
+        return _agents(tables, "oracles")
     if not isinstance(tables, Mapping):
         raise ScenarioError("oracles", tables, "tables [oracles.<name>] are needed")
-    return tuple(_part(table, f"oracles.{name}", name) for name, table in tables.items())
+    return tuple(
+        _part({"kind": name, **table} if isinstance(table, Mapping) else table, f"oracles.{name}", name)
+        for name, table in tables.items()
+    )
 
 
-def _agents(tables: Sequence[Any]) -> tuple[Part, ...]:
+def _agents(tables: Sequence[Any], key: str) -> tuple[Part, ...]:
     parts: list[Part] = []
     for index, table in enumerate(tables):
-        part = _part(table, f"agents[{index}]", "")
+        part = _part(table, f"{key}[{index}]", "")
         name = convert(str, table.get("name", part.kind), f"{part.path}.name")
         count = convert(int, table.get("count", 1), f"{part.path}.count", bounded(1, 1000))
         names = [name] if count == 1 else [f"{name}-{i + 1}" for i in range(count)]

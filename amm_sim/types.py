@@ -172,6 +172,14 @@ class Tighten(Order):
     mode: Mode
 
 
+@dataclass(frozen=True, slots=True)
+class ListBoard(Order):
+    """List an expiry; goes out in the lister's name. Strikes in quote, strictly increasing."""
+
+    expiry: int
+    strikes: tuple[float, ...]
+
+
 # publishers' orders (oracles/ and the venue's market), through the same mempool
 
 
@@ -399,14 +407,30 @@ class Seen:
 class Agent(Protocol):
     """One behaviour. Implementations are frozen dataclasses whose other fields are the scenario's keys."""
 
-    name: str
-    cadence: int
-    """Seconds between wake-ups."""
-    latency: int
-    """Seconds from decision to the mempool."""
-    capital: float
-    """Quote minted to it at the start."""
-    reads: frozenset[Read]
+    @property
+    def name(self) -> str:
+        """Unique in a run; seeds its randomness."""
+        ...
+
+    @property
+    def cadence(self) -> int:
+        """Seconds between wake-ups."""
+        ...
+
+    @property
+    def latency(self) -> int:
+        """Seconds from decision to the mempool."""
+        ...
+
+    @property
+    def capital(self) -> float:
+        """Quote minted to it at the start."""
+        ...
+
+    @property
+    def reads(self) -> frozenset[Read]:
+        """What the engine must read for it."""
+        ...
 
     def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:
         """Orders of this wake-up. Pure but for the generator."""

@@ -191,7 +191,17 @@ class Chain:
         return Contract(self, address, name)
 
     def function(self, name: str, function: str) -> Function:
+        """How a function is packed and unpacked."""
         return self.codec.function(name, function)
+
+    def constructor(self, name: str) -> Function:
+        """How a contract's constructor is packed.
+
+        Raises:
+            SetupError: no such contract was compiled.
+        """
+        self.codec.add(self.artifacts[name])
+        return self.codec.constructor(name)
 
     # ------------------------------------------------------------------ inside
 

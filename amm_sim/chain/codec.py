@@ -204,7 +204,7 @@ def check_keys(names: list[str], value: Mapping[str, Any], path: str) -> None:
 
 
 @lru_cache(maxsize=4096)
-def address_word(value: str) -> bytes:
+def address_word(value: Any) -> bytes:
     """The word of an address given as 0x and 40 hexadecimal digits."""
     if not isinstance(value, str) or len(value) != 42 or value[:2] != "0x":
         raise ValueError(value)
@@ -235,9 +235,9 @@ def _small_int(value: int, size: int) -> bytes:
 
 
 def _number(value: Any) -> int:
-    if type(value) is int or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise TypeError(value)
+    if type(value) is bool or not isinstance(value, int):
+        raise TypeError(value)
+    return value
 
 
 def _exactly(value: Mapping[str, Any], size: int) -> Mapping[str, Any]:
@@ -538,8 +538,12 @@ def parse_function(entry: Mapping[str, Any]) -> Function:
         outputs,
         entry.get("stateMutability") in ("view", "pure"),
         _function_packer(name, inputs, selector),
-        decoder(outputs) if outputs.fields else lambda data, position: None,
+        decoder(outputs) if outputs.fields else _nothing,
     )
+
+
+def _nothing(_data: bytes, _position: int) -> None:
+    return None
 
 
 def _function_packer(name: str, inputs: AbiType, selector: bytes) -> Callable[..., bytes]:
@@ -683,7 +687,12 @@ class Codec:
             )
         return functions[name]
 
+    def has(self, contract: str, name: str) -> bool:
+        """Whether a contract has a function."""
+        return name in self._functions.get(contract, {})
+
     def constructor(self, contract: str) -> Function:
+        """A contract's constructor; one without arguments if it declares none."""
         functions = self._functions.get(contract, {})
         return functions.get("constructor") or parse_function({"type": "constructor"})
 

@@ -1,0 +1,283 @@
+"""Deploys the whole protocol: every address is predicted first, so that constructors know each other.
+
+A table of a scenario becomes the struct of the same name; its keys, types and missing keys are checked against the
+ABI, its values by the contract's own constructor. What a run records are the parameters read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from amm_sim.chain.client import DEPLOYER, Chain, Contract, Revert
+from amm_sim.chain.codec import AbiType, CodecError, DecodedError, check_keys, from_decimals
+from amm_sim.errors import ChainError, ScenarioError
+from amm_sim.units import exact
+
+PULL_ID = bytes.fromhex("ff61491a931112ddf1bd8147cd1b641375f79f5825126d665480874634fd0ace")
+"""Pyth's identifier of ETH/USD."""
+PUSH_DECIMALS = 8
+LISTER = DEPLOYER
+GUARDIAN = "0x00000000000000000000000000000000000d0003"
+POLICIES = {"band": "BandPolicy", "interval": "IntervalPolicy", "none": "NoHedgePolicy"}
+VENUES = {"perp": "PerpVenue", "frictionless": "FrictionlessVenue"}
+CORE = {
+    "oracle": "OracleGuard",
+    "surface": "VolSurface",
+    "ledger": "GreekLedger",
+    "margin": "MarginEngine",
+    "market": "OptionMarket",
+    "auction": "LiquidationAuction",
+    "insurance": "InsuranceFund",
+    "vault": "LPVault",
+    "hedge": "HedgeManager",
+    "breaker": "CircuitBreaker",
+}
+"""Role in the address book -> contract, in order of deployment."""
+TABLE_OF = {"surface": "pricing", "ledger": "pricing"}
+"""Roles whose parameters are in a table of another name."""
+TABLES = (
+    "oracle",
+    "pricing",
+    "market",
+    "margin",
+    "auction",
+    "insurance",
+    "vault",
+    "hedge",
+    "breaker",
+)
+CHOICES = ("quote_decimals", "policy", "venue", "band", "interval", "perp")
+ENDOWMENT = 10**12
+"""Quote with which the mock venue can pay profits."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The deployed protocol. ``addresses`` and ``names`` are by role."""
+
+    addresses: Mapping[str, str]
+    names: Mapping[str, str]
+    quote_decimals: int
+    deployer: str = DEPLOYER
+
+    @property
+    def book(self) -> dict[str, str]:
+        """The struct Addresses."""
+        return {key: self.addresses[key] for key in ("quote", *CORE, "lister", "guardian")}
+
+    @property
+    def unit(self) -> int:
+        """Wads in one unit of the quote token."""
+        return int(10 ** (18 - self.quote_decimals))
+
+    def at(self, chain: Chain, role: str) -> Contract:
+        """A handle of one contract by role."""
+        return chain.at(self.addresses[role], self.names[role])
+
+
+def create_address(sender: str, nonce: int) -> str:
+    """The address of the contract that ``sender`` creates with its transaction ``nonce``."""
+    body = b"\x94" + bytes.fromhex(sender[2:]) + _rlp_integer(nonce)
+    return "0x" + keccak(bytes([0xC0 + len(body)]) + body)[12:].hex()
+
+
+def _rlp_integer(value: int) -> bytes:
+    if value == 0:
+        return b"\x80"
+    raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
+    return raw if value < 0x80 else bytes([0x80 + len(raw)]) + raw
+
+
+def deploy_protocol(chain: Chain, tables: Mapping[str, Any]) -> Deployment:
+    """Deploys mocks, policy, venue, core and lens with the parameters of ``[protocol.*]``.
+
+    Raises:
+        ScenarioError: a key is unknown or missing, a value of the wrong type or out of the contract's bounds.
+    """
+    _check_tables(tables)
+    plan = _plan(tables)
+    nonce = int(chain.rpc.call("eth_getTransactionCount", DEPLOYER, "latest"), 16)
+    addresses = {role: create_address(DEPLOYER, nonce + index) for index, role in enumerate(plan)}
+    addresses |= {"lister": LISTER, "guardian": GUARDIAN}
+    deployment = Deployment(addresses, plan, _decimals(tables))
+    for role in plan:
+        _deploy(chain, deployment, role, tables)
+    _endow(chain, deployment)
+    return deployment
+
+
+def _plan(tables: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "quote": "MockToken",
+        "push": "MockPushFeed",
+        "pull": "MockPullFeed",
+        "vol": "MockVolFeed",
+        "policy": _choice(tables, "policy", POLICIES),
+        "venue": _choice(tables, "venue", VENUES),
+        **CORE,
+        "lens": "PoolLens",
+    }
+
+
+def _choice(tables: Mapping[str, Any], key: str, options: Mapping[str, str]) -> str:
+    value = tables.get(key)
+    if not isinstance(value, str) or value not in options:
+        raise ScenarioError(f"protocol.{key}", value, "one of " + ", ".join(options))
+    return options[value]
+
+
+def _decimals(tables: Mapping[str, Any]) -> int:
+    value = tables.get("quote_decimals", 6)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 18:
+        raise ScenarioError("protocol.quote_decimals", value, "a whole number in [0, 18]")
+    return value
+
+
+def _check_tables(tables: Mapping[str, Any]) -> None:
+    known = [*TABLES, *CHOICES]
+    optional = {key: None for key in CHOICES}
+    try:
+        check_keys(known, {**optional, **tables}, "protocol")
+    except CodecError as error:
+        path, _, problem = str(error).partition(": ")
+        raise ScenarioError(path, tables.get(path.rpartition(".")[2]), problem) from None
+
+
+# ------------------------------------------------------------------ one contract
+
+
+def _deploy(chain: Chain, deployment: Deployment, role: str, tables: Mapping[str, Any]) -> None:
+    name = deployment.names[role]
+    arguments = _arguments(chain, deployment, role, tables)
+    try:
+        address = chain.deploy(name, *arguments)
+    except Revert as refusal:
+        raise _out_of_bounds(chain, deployment, refusal, tables) from None
+    if address != deployment.addresses[role]:
+        raise ChainError(f"{name} came to lie at {address} instead of {deployment.addresses[role]}")
+
+
+def _arguments(
+    chain: Chain, deployment: Deployment, role: str, tables: Mapping[str, Any]
+) -> list[Any]:
+    """Constructor arguments by the names and types that the ABI states."""
+    inputs = chain.constructor(deployment.names[role]).inputs
+    fixed = _fixed_arguments(deployment, role)
+    arguments: list[Any] = []
+    for field, kind in inputs.fields:
+        if kind.unit == "struct Addresses":
+            arguments.append(deployment.book)
+        elif kind.kind == "tuple":
+            arguments.append(_struct(kind, role, tables))
+        else:
+            arguments.append(_named(fixed, field, deployment.names[role]))
+    return arguments
+
+
+def _fixed_arguments(deployment: Deployment, role: str) -> dict[str, Any]:
+    addresses = deployment.addresses
+    return {
+        "name": "US Dollar",
+        "symbol": "USD",
+        "decimals": PUSH_DECIMALS if role == "push" else deployment.quote_decimals,
+        "pullId": PULL_ID,
+        "pushFeed": addresses["push"],
+        "pullFeed": addresses["pull"],
+        "volFeed": addresses["vol"],
+        **{key: addresses[key] for key in ("quote", "policy", "venue")},
+    }
+
+
+def _named(fixed: Mapping[str, Any], field: str, contract: str) -> Any:
+    name = field.strip("_")
+    if name not in fixed:
+        raise ChainError(
+            f"{contract}'s constructor wants {field}, which the deployment does not know"
+        )
+    return fixed[name]
+
+
+def _struct(kind: AbiType, role: str, tables: Mapping[str, Any]) -> dict[str, Any]:
+    table = table_of(role, kind)
+    values: dict[str, Any] = from_decimals(kind, tables.get(table), f"protocol.{table}")
+    return values
+
+
+def table_of(role: str, kind: AbiType) -> str:
+    """Scenario table of a parameter struct: ``struct BandParams`` -> ``band``."""
+    if role in TABLE_OF:
+        return TABLE_OF[role]
+    return kind.unit.removeprefix("struct ").rpartition(".")[2].removesuffix("Params").lower()
+
+
+def _out_of_bounds(
+    chain: Chain, deployment: Deployment, refusal: Revert, tables: Mapping[str, Any]
+) -> Exception:
+    error = refusal.error
+    units = _units(chain, deployment)
+    if error.name == "ParamOutOfBounds":
+        field = error.args["field"]
+        low, high = (_shown(error.args[key], units.get(field)) for key in ("low", "high"))
+        return ScenarioError(
+            f"protocol.{field}", _value(tables, field, error, "value", units), f"in [{low}, {high}]"
+        )
+    if error.name == "ParamRelation":
+        lower, upper = error.args["lower"], error.args["upper"]
+        high = _shown(error.args["upperValue"], units.get(upper))
+        given = _value(tables, lower, error, "lowerValue", units)
+        return ScenarioError(f"protocol.{lower}", given, f"at most {upper}, which is {high}")
+    return refusal
+
+
+def _value(
+    tables: Mapping[str, Any], field: str, error: DecodedError, key: str, units: Mapping[str, str]
+) -> Any:
+    table, _, name = field.partition(".")
+    given = tables.get(table)
+    value = given.get(name) if isinstance(given, Mapping) else None
+    return _shown(error.args[key], units.get(field)) if value is None else str(value)
+
+
+def _shown(value: int, unit: str | None) -> str:
+    return f"{exact(value).normalize():f}" if unit in ("Wad", "SWad") else str(value)
+
+
+def _units(chain: Chain, deployment: Deployment) -> dict[str, str]:
+    """Unit type of every parameter by its dotted name without ``protocol.``."""
+    units: dict[str, str] = {}
+    for role, name in deployment.names.items():
+        for _, kind in chain.constructor(name).inputs.fields:
+            if kind.kind == "tuple" and kind.unit != "struct Addresses":
+                units |= {
+                    f"{table_of(role, kind)}.{field}": child.unit for field, child in kind.fields
+                }
+    return units
+
+
+def _endow(chain: Chain, deployment: Deployment) -> None:
+    amount = ENDOWMENT * 10**deployment.quote_decimals
+    deployment.at(chain, "quote").must("mint", deployment.addresses["venue"], amount)
+
+
+# ------------------------------------------------------------------ what is recorded
+
+
+def read_parameters(chain: Chain, deployment: Deployment) -> dict[str, dict[str, str | int]]:
+    """Every parameter as the chain states it: 18-decimal numbers as exact decimal texts, times as integers."""
+    found: dict[str, dict[str, str | int]] = {}
+    for role, name in deployment.names.items():
+        if not chain.codec.has(name, "params"):
+            continue
+        function = chain.function(name, "params")
+        values = chain.call(deployment.addresses[role], name, "params")
+        found[table_of(role, function.output)] = {
+            field: _shown(values[field], kind.unit)
+            if kind.unit in ("Wad", "SWad")
+            else values[field]
+            for field, kind in function.output.fields
+        }
+    return found
