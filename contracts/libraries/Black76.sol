@@ -35,7 +35,6 @@ library Black76 {
     uint256 private constant VARIANCE_Q16 = 0xb507e9b40e775828; // 2^(192 + 16) / (1e36 YEAR)
     uint256 private constant SECOND_Q192 = 199045590290039344363133860451790538308674386239981; // 2^192 / YEAR
     uint256 private constant DENSITY = 398942280401432678; // 1 / sqrt(2 pi), 1e18
-    uint256 private constant DENSITY_1E36 = 398942280401432677939946059934381868; // the same, 1e36
     uint256 private constant DECAY_Q64 = 116039647161911465067027219; // YEAR / (2 sqrt(2 pi))
 
     // Rational minimax approximations P/Q with positive coefficients. Each word holds the coefficient of one power:
@@ -77,7 +76,7 @@ library Black76 {
         pure
         returns (uint256 call, uint256 put, uint256 callDelta)
     {
-        return priceAt(forward, strike, totalVol(secondsLeft, vol));
+        return priceAt(forward, strike, totalVol(secondsLeft, clampVol(vol)));
     }
 
     /// The same from total volatility vol * sqrt(T) (Q96).
@@ -90,7 +89,7 @@ library Black76 {
         if (total < MIN_TOTAL_VOL) return intrinsic(forward, strike);
         (int256 d1, int256 d2) = moneyness(lnRatio(forward, strike), total);
         (uint256 mantissa, uint256 shift) = expHalfSquare(d1);
-        return valueAt(forward, strike, d1, d2, mantissa, shift);
+        return _value(forward, strike, d1, d2, mantissa, shift);
     }
 
     /// Value and all Greeks; theta per year, vega per 1.00 of vol. All but the values and delta are 0 at expiry.
@@ -99,20 +98,26 @@ library Black76 {
         pure
         returns (OptionGreeks memory g)
     {
+        greeksInto(g, forward, strike, secondsLeft, vol);
+    }
+
+    /// The same, written over `g`: a loop then needs memory once.
+    function greeksInto(OptionGreeks memory g, uint256 forward, uint256 strike, uint256 secondsLeft, uint256 vol)
+        internal
+        pure
+    {
         checkRange(forward, strike);
         vol = clampVol(vol);
         uint256 total = totalVol(secondsLeft, vol);
-        if (total < MIN_TOTAL_VOL) {
-            _setValue(g, forward, strike);
-            return g;
-        }
+        if (total < MIN_TOTAL_VOL) return _setIntrinsic(g, forward, strike);
         (int256 d1, int256 d2) = moneyness(lnRatio(forward, strike), total);
         (uint256 mantissa, uint256 shift) = expHalfSquare(d1);
         unchecked {
-            _setGammaVanna(g, forward * total, mantissa * DENSITY_1E36 >> shift, d2, vol);
-            _setVegaThetaVolga(g, (forward * mantissa >> shift + 32) * total >> 64, d1 * d2 >> 64, secondsLeft, vol);
+            int256 slope = M.rawSDiv(d2 * int256(ONE), int256(vol)); // d2 / vol
+            _setGammaVanna(g, forward * total, mantissa * DENSITY >> shift, slope);
+            _setVegaThetaVolga(g, (forward * mantissa >> shift + 32) * total >> 96, secondsLeft, vol, d1, slope);
         }
-        _setValueAt(g, forward, strike, d1, d2, mantissa, shift);
+        _setValue(g, forward, strike, d1, d2, mantissa, shift);
     }
 
     /// Values at expiry; the delta of a call that is exactly at the money is 0.
@@ -128,20 +133,20 @@ library Black76 {
 
     function checkRange(uint256 forward, uint256 strike) internal pure {
         unchecked {
-            // 0 - 1 wraps to the largest word
-            if (((forward - 1) | (strike - 1)) >> 96 != 0) revert PriceOutOfRange(forward, strike);
+            if ((forward | strike) >> 96 != 0) revert PriceOutOfRange(forward, strike);
         }
     }
 
     function clampVol(uint256 vol) internal pure returns (uint256) {
-        if (vol < MIN_VOL) return MIN_VOL;
-        return vol > MAX_VOL ? MAX_VOL : vol;
+        unchecked {
+            if (vol - MIN_VOL > MAX_VOL - MIN_VOL) return vol < MIN_VOL ? MIN_VOL : MAX_VOL; // below, vol - MIN_VOL wraps
+            return vol;
+        }
     }
 
-    /// vol * sqrt(T), Q96; vol clamped.
+    /// vol * sqrt(T), Q96; vol at most MAX_VOL.
     function totalVol(uint256 secondsLeft, uint256 vol) internal pure returns (uint256) {
         unchecked {
-            vol = clampVol(vol);
             return M.sqrt(vol * vol * secondsLeft * VARIANCE_Q16 >> 16);
         }
     }
@@ -229,6 +234,7 @@ library Black76 {
 
     /// Doubles the smaller number until the ratio is in [1/2, 2]; `ln` is what that took away.
     function _halve(uint256 a, uint256 b) private pure returns (uint256, uint256, int256 ln) {
+        if (a == 0 || b == 0) revert PriceOutOfRange(a, b);
         unchecked {
             for (; a > 2 * b; b *= 2) ln += int256(LN2_Q96);
             for (; b > 2 * a; a *= 2) ln -= int256(LN2_Q96);
@@ -236,35 +242,30 @@ library Black76 {
         }
     }
 
-    /// Values and N(d1) from d1, d2 and `expHalfSquare(d1)`.
-    function valueAt(uint256 forward, uint256 strike, int256 d1, int256 d2, uint256 mantissa, uint256 shift)
-        internal
+    function _value(uint256 forward, uint256 strike, int256 d1, int256 d2, uint256 mantissa, uint256 shift)
+        private
         pure
         returns (uint256 call, uint256 put, uint256 callDelta)
     {
         unchecked {
-            uint256 r = mills(M.abs(d1));
-            callDelta = mantissa * r * ONE >> shift + 127;
-            if (d1 > 0) callDelta = ONE - callDelta;
-            mantissa = forward * mantissa >> shift;
-            if (d1 ^ d2 < 0) {
-                r += mills(M.abs(d2));
-                put = M.min(forward, strike) - (mantissa * r >> 127);
-            } else {
-                put = mantissa * M.dist(r, mills(M.abs(d2))) >> 127;
+            uint256 r1 = mills(M.abs(d1));
+            uint256 r2 = mills(M.abs(d2));
+            callDelta = mantissa * r1 * ONE >> shift + 127;
+            mantissa = forward * mantissa >> shift; // A
+            if (forward > strike) {
+                put = d2 < 0 ? strike - (mantissa * (r1 + r2) >> 127) : mantissa * (r2 - r1) >> 127;
+                return (put + forward - strike, put, ONE - callDelta);
             }
-            call = put;
-            if (forward > strike) call += forward - strike;
-            else put += strike - forward;
+            if (d1 > 0) {
+                call = forward - (mantissa * (r1 + r2) >> 127);
+                return (call, call + strike - forward, ONE - callDelta);
+            }
+            call = mantissa * (r1 - r2) >> 127;
+            return (call, call + strike - forward, callDelta);
         }
     }
 
-    function _setValue(OptionGreeks memory g, uint256 forward, uint256 strike) private pure {
-        (uint256 call, uint256 put, uint256 callDelta) = intrinsic(forward, strike);
-        (g.call, g.put, g.callDelta) = (Wad.wrap(call), Wad.wrap(put), Wad.wrap(callDelta));
-    }
-
-    function _setValueAt(
+    function _setValue(
         OptionGreeks memory g,
         uint256 forward,
         uint256 strike,
@@ -273,31 +274,39 @@ library Black76 {
         uint256 mantissa,
         uint256 shift
     ) private pure {
-        (uint256 call, uint256 put, uint256 callDelta) = valueAt(forward, strike, d1, d2, mantissa, shift);
+        (uint256 call, uint256 put, uint256 callDelta) = _value(forward, strike, d1, d2, mantissa, shift);
         (g.call, g.put, g.callDelta) = (Wad.wrap(call), Wad.wrap(put), Wad.wrap(callDelta));
     }
 
-    /// gamma = phi / (F s), vanna = -phi d2 / vol; `forwardTotal` F s (Q96 wad), `phi` Q64 times 1e36.
-    function _setGammaVanna(OptionGreeks memory g, uint256 forwardTotal, uint256 phi, int256 d2, uint256 vol)
-        private
-        pure
-    {
+    function _setIntrinsic(OptionGreeks memory g, uint256 forward, uint256 strike) private pure {
+        (uint256 call, uint256 put, uint256 callDelta) = intrinsic(forward, strike);
+        (g.call, g.put, g.callDelta) = (Wad.wrap(call), Wad.wrap(put), Wad.wrap(callDelta));
+        (g.gamma, g.vega) = (Wad.wrap(0), Wad.wrap(0));
+        (g.theta, g.vanna, g.volga) = (SWad.wrap(0), SWad.wrap(0), SWad.wrap(0));
+    }
+
+    /// gamma = phi / (F s), vanna = -phi d2 / vol; `forwardTotal` F s (Q96 wad), `phi` Q64 wad, `slope` d2 / vol (Q64).
+    function _setGammaVanna(OptionGreeks memory g, uint256 forwardTotal, uint256 phi, int256 slope) private pure {
         unchecked {
-            g.gamma = Wad.wrap(M.rawDiv(phi << 32, forwardTotal));
-            g.vanna = SWad.wrap(M.rawSDiv(-int256(phi) * d2, int256(vol << 128)));
+            g.gamma = Wad.wrap(M.rawDiv(phi * (ONE << 32), forwardTotal));
+            g.vanna = SWad.wrap(-(int256(phi) * slope >> 128));
         }
     }
 
-    /// vega = F phi s / vol, theta = -F phi s / (2 T), volga = vega d1 d2 / vol; `base` = F exp(-d1^2/2) s (Q64 wad).
-    function _setVegaThetaVolga(OptionGreeks memory g, uint256 base, int256 d1d2, uint256 secondsLeft, uint256 vol)
-        private
-        pure
-    {
+    /// vega = F phi s / vol, theta = -F phi s / (2 T), volga = vega d1 d2 / vol; `base` = F exp(-d1^2/2) s (Q32 wad).
+    function _setVegaThetaVolga(
+        OptionGreeks memory g,
+        uint256 base,
+        uint256 secondsLeft,
+        uint256 vol,
+        int256 d1,
+        int256 slope
+    ) private pure {
         unchecked {
-            uint256 vegaQ32 = M.rawDiv(base * DENSITY, vol << 32);
+            uint256 vegaQ32 = M.rawDiv(base * DENSITY, vol);
             g.vega = Wad.wrap(vegaQ32 >> 32);
-            g.theta = SWad.wrap(-int256(M.rawDiv(base * DECAY_Q64, secondsLeft << 128)));
-            g.volga = SWad.wrap(M.rawSDiv((int256(vegaQ32) * d1d2 >> 32) * int256(ONE), int256(vol << 64)));
+            g.theta = SWad.wrap(-int256(M.rawDiv(base * DECAY_Q64, secondsLeft << 96)));
+            g.volga = SWad.wrap((int256(vegaQ32) * d1 >> 64) * slope >> 96);
         }
     }
 }

@@ -80,9 +80,9 @@ contract Black76GreeksGas {
     function run(uint256 forward, uint256 strike, uint256 secondsLeft, uint256 vol)
         external
         pure
-        returns (OptionGreeks memory)
+        returns (OptionGreeks memory g)
     {
-        return Black76.greeks(forward, strike, secondsLeft, vol);
+        Black76.greeksInto(g, forward, strike, secondsLeft, vol);
     }
 }
 
