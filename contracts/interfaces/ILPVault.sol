@@ -14,7 +14,10 @@ interface ILPVault {
     event WithdrawalRequested(uint256 indexed id, address indexed lp, Wad shares, Timestamp readyAt);
     event DepositProcessed(uint256 indexed id, address indexed lp, Wad amount, Wad shares, Wad sharePrice);
     event WithdrawalProcessed(uint256 indexed id, address indexed lp, Wad shares, Wad amount, Wad sharePrice);
-    event RequestCancelled(uint256 indexed id, address indexed lp);
+    event RequestCancelled(uint256 indexed id, address indexed lp, Wad amount);
+    /// @notice The token refused a payment (a blocked address, say): it waits for `claim`, the queue goes on.
+    event PaymentKept(address indexed to, Wad amount);
+    event Claimed(address indexed to, Wad amount);
     /// @notice The pool cannot pay gross longs in full.
     event Insolvent(Wad scale, Wad shortfall);
     event Recovered(Wad scale);
@@ -26,7 +29,10 @@ interface ILPVault {
     error NotYours(uint256 id, address lp);
     error AlreadyClosed(uint256 id);
     error QueueWaits(Mode mode);
+    /// @notice Stale, or past its expiry and not yet settled.
     error StaleGreeks(Timestamp expiry);
+    /// @notice Insolvent auctions are open: nobody leaves ahead of a known loss.
+    error LossPending(uint256 auctions);
 
     function params() external view returns (VaultParams memory);
 
@@ -39,12 +45,29 @@ interface ILPVault {
 
     // ------------------------------------------------------------ liquidity providers
 
+    /// @notice Queues a deposit (its quote is taken now) or a withdrawal (its shares are). Ids of deposits are even,
+    /// of withdrawals odd, each counting up in order of service. With a delay of zero a request is served at once if
+    /// the queue allows. Refused when FROZEN or WIND_DOWN.
     function requestDeposit(Wad amount) external returns (uint256 id);
     function requestWithdrawal(Wad shares) external returns (uint256 id);
+
+    /// @notice Returns what is left of the caller's own request. Always allowed.
     function cancel(uint256 id) external;
 
     /// @notice Serves up to `max` ready requests of each queue in order, as far as free liquidity goes. Anyone.
+    /// Deposits enter at the high NAV, withdrawals leave at the low NAV less the fee, in whole or in part. Refused
+    /// while a mode other than NORMAL holds, Greeks are stale, an expired expiry is unsettled or an insolvent auction
+    /// is open; a withdrawal that has waited `maxWait` is paid even then, unless FROZEN, and from the buffer too.
     function process(uint256 max) external returns (uint256 served);
+
+    /// @notice Pays what the token refused to pay earlier. Anyone.
+    function claim(address to) external;
+
+    /// @notice An open request: what is left of it; zero lp once closed.
+    function requestOf(uint256 id) external view returns (address lp, Wad amount, Timestamp readyAt);
+
+    /// @notice Next ids to be served and next to be given, of deposits and of withdrawals.
+    function queues() external view returns (uint256 deposit, uint256 depositEnd, uint256 withdrawal, uint256 withdrawalEnd);
 
     // ------------------------------------------------------------ statements
 
@@ -63,7 +86,12 @@ interface ILPVault {
     /// (`nodes`, see IGreekLedger.aggregate) - what shorts could then not pay. The market's stress limit uses it too.
     function worstStress(Wad spot, SWad[8] calldata nodes) external view returns (SWad);
 
+    /// @notice Whether the last assessment found the scale below one.
+    function insolvent() external view returns (bool);
+
     function cash() external view returns (Wad);
+
+    /// @notice What withdrawals may take now: min(cash, worst stressed NAV) less the buffer, at least zero.
     function freeLiquidity() external view returns (Wad);
 
     /// @notice NAV / shares; 1 when there are none.

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {ICircuitBreaker} from "../interfaces/ICircuitBreaker.sol";
+import {IGreekLedger} from "../interfaces/IGreekLedger.sol";
+import {IHedgeManager} from "../interfaces/IHedging.sol";
+import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
+import {ILPVault} from "../interfaces/ILPVault.sol";
+import {ILiquidationAuction} from "../interfaces/ILiquidationAuction.sol";
+import {IOptionMarket} from "../interfaces/IOptionMarket.sol";
+import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
+import {Addresses, NavParts, OracleView, Solvency} from "../types/Types.sol";
+import {ONE, SWad, Timestamp, Wad} from "../types/Units.sol";
+
+/// What the pool owns and owes: net asset value, stressed value, solvency.
+abstract contract PoolStatements is ILPVault {
+    IOracleGuard internal immutable ORACLE;
+    IGreekLedger internal immutable LEDGER;
+    IOptionMarket internal immutable MARKET;
+    ILiquidationAuction internal immutable AUCTION;
+    IInsuranceFund internal immutable INSURANCE;
+    IHedgeManager internal immutable HEDGE;
+    ICircuitBreaker internal immutable BREAKER;
+
+    Wad public cash;
+    bool public insolvent; // as of the last assessment
+
+    /// With a net surplus above this share of assets the gross marks cannot show a shortfall: the difference of the
+    /// two forms is V u^2 / 2 of the cost function and the ledger's Taylor error.
+    uint256 private constant COMFORT = 0.25e18;
+
+    constructor(Addresses memory book) {
+        ORACLE = IOracleGuard(book.oracle);
+        LEDGER = IGreekLedger(book.ledger);
+        MARKET = IOptionMarket(book.market);
+        AUCTION = ILiquidationAuction(book.auction);
+        INSURANCE = IInsuranceFund(book.insurance);
+        HEDGE = IHedgeManager(book.hedge);
+        BREAKER = ICircuitBreaker(book.breaker);
+    }
+
+    // ------------------------------------------------------------ net asset value
+
+    function navParts() public view returns (NavParts memory p) {
+        Wad spot = ORACLE.read().price;
+        p.cash = cash;
+        p.hedgeEquity = _liveEquity(spot);
+        p.liability = LEDGER.liabilityAt(spot);
+        (p.uncovered,) = MARKET.uncovered();
+        p.settledOwed = MARKET.settledOwed();
+        p.nav = p.cash.signed() + p.hedgeEquity - p.liability - p.uncovered.signed() - p.settledOwed;
+    }
+
+    function navFast(Wad spot) public view returns (SWad) {
+        (, SWad liability,,) = LEDGER.aggregate(spot);
+        (Wad uncovered,) = MARKET.uncovered();
+        return cash.signed() + HEDGE.equityAt(spot) - liability - uncovered.signed() - MARKET.settledOwed();
+    }
+
+    /// @dev NAV at the accepted price and at the ends of its band, in wad. Equity is the venue's live one, moved.
+    function _navsOf(OracleView memory seen) internal view returns (int256 low, int256 mid, int256 high) {
+        (Wad uncovered,) = MARKET.uncovered();
+        SWad fixedPart = cash.signed() - uncovered.signed() - MARKET.settledOwed() + _liveEquity(seen.price)
+            - HEDGE.equityAt(seen.price);
+        mid = _navAt(seen.price, fixedPart);
+        if (seen.low == seen.high) return (mid, mid, mid);
+        int256 a = _navAt(seen.low, fixedPart);
+        int256 b = _navAt(seen.high, fixedPart);
+        low = FixedPointMathLib.min(mid, FixedPointMathLib.min(a, b));
+        high = FixedPointMathLib.max(mid, FixedPointMathLib.max(a, b));
+    }
+
+    function _navAt(Wad spot, SWad fixedPart) private view returns (int256) {
+        return (fixedPart + HEDGE.equityAt(spot) - LEDGER.liabilityAt(spot)).rawS();
+    }
+
+    /// @dev A venue that does not answer is valued by what the manager last stored.
+    function _liveEquity(Wad spot) private view returns (SWad) {
+        try HEDGE.equity() returns (SWad live) {
+            return live;
+        } catch {
+            return HEDGE.equityAt(spot);
+        }
+    }
+
+    // ------------------------------------------------------------ stress
+
+    function worstStress(Wad spot, SWad[8] memory nodes) public view returns (SWad worst) {
+        (, Wad[8] memory uncovered) = MARKET.uncovered();
+        SWad equity = HEDGE.equityAt(spot);
+        SWad slope = HEDGE.equityAt(spot + spot) - equity; // per 100 % of spot; equity is linear in it
+        worst = SWad.wrap(type(int256).max);
+        for (uint256 i; i < 8; ++i) {
+            worst = worst.minSWad(slope.mulS(_nodeMove(i)) - nodes[i] - uncovered[i].signed());
+        }
+        worst = worst + equity + cash.signed() - MARKET.settledOwed();
+    }
+
+    /// @dev Move of spot at a stress node, in the ledger's order: five with vol up, then three with vol down.
+    function _nodeMove(uint256 i) private pure returns (SWad) {
+        if (i == 0) return SWad.wrap(-0.3e18);
+        if (i == 1 || i == 5) return SWad.wrap(-0.15e18);
+        if (i == 2 || i == 6) return SWad.wrap(0);
+        if (i == 3 || i == 7) return SWad.wrap(0.15e18);
+        return SWad.wrap(0.3e18);
+    }
+
+    /// @dev What could leave the pool at once: min(cash, worst stressed NAV), at least zero, wad.
+    function _backed(Wad spot) internal view returns (uint256) {
+        (,, SWad[8] memory nodes,) = LEDGER.aggregate(spot);
+        return cash.minWad(worstStress(spot, nodes).positive()).raw();
+    }
+
+    // ------------------------------------------------------------ solvency
+
+    function solvency() public view returns (Solvency memory) {
+        Wad spot = ORACLE.read().price;
+        (Wad longs, Wad shorts) = MARKET.grossMarks(spot);
+        (Wad uncovered,) = MARKET.uncovered();
+        return _statement(_assets(spot), shorts.subFloor(uncovered), longs);
+    }
+
+    function assess() external returns (Solvency memory s) {
+        bool clear;
+        (clear, s) = _netForm();
+        if (!clear) s = solvency();
+        bool now_ = s.scale.raw() < ONE;
+        if (now_ == insolvent) return s;
+        insolvent = now_;
+        if (now_) emit Insolvent(s.scale, s.shortfall);
+        else emit Recovered(s.scale);
+    }
+
+    /// @dev Longs and shorts netted, from stored values. `clear`: far enough from zero to rule a shortfall out.
+    function _netForm() private view returns (bool clear, Solvency memory s) {
+        Wad spot = ORACLE.read().price;
+        Wad assets = _assets(spot);
+        (, SWad liability,, Timestamp stale) = LEDGER.aggregate(spot);
+        (Wad uncovered,) = MARKET.uncovered();
+        SWad owed = liability + uncovered.signed() + MARKET.settledOwed();
+        s = _statement(assets, (-owed).positive(), owed.positive());
+        clear = stale.rawTime() == 0 && assets.signed() - owed > assets.mulDown(Wad.wrap(COMFORT)).signed();
+    }
+
+    function _assets(Wad spot) private view returns (Wad) {
+        return cash + HEDGE.equityAt(spot).positive() + INSURANCE.balance();
+    }
+
+    function _statement(Wad assets, Wad receivable, Wad longs) private pure returns (Solvency memory s) {
+        s.assets = assets;
+        s.shortReceivable = receivable;
+        s.longs = longs;
+        Wad means = assets + receivable;
+        s.shortfall = longs.subFloor(means);
+        s.scale = s.shortfall.isZero() ? Wad.wrap(ONE) : means.divDown(longs);
+    }
+}
