@@ -1,0 +1,114 @@
+"""A liquidator with capital and latency: starts auctions, bids when it pays, closes insolvent accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from amm_sim.agents.agent import Behaviour, closing, funding
+from amm_sim.types import (
+    AccountView,
+    Bid,
+    CloseInsolvent,
+    EndAuction,
+    Mode,
+    Order,
+    PoolView,
+    Read,
+    Seen,
+    StartAuction,
+)
+from amm_sim.units import quantize
+
+
+@dataclass(frozen=True, kw_only=True)
+class Liquidator(Behaviour):
+    """Takes over accounts for less than their equity and closes what it took against the pool."""
+
+    latency: int = 12
+    profit: float = 0.002
+    """Least profit as a share of the margin that a bid binds."""
+    cover: float = 0.8
+    """Share of its free equity that a bid may bind."""
+    most: int = 4
+    """Accounts that it acts on in one wake-up."""
+
+    reads: ClassVar[frozenset[Read]] = frozenset({Read.POOL, Read.OWN, Read.SHORTS})
+    shares: ClassVar[tuple[str, ...]] = ("profit", "cover")
+    positive: ClassVar[tuple[str, ...]] = ("most",)
+
+    def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:  # noqa: ARG002
+        """Funds itself, closes what it took, then goes through the accounts from the sickest on."""
+        own, pool = seen.own, seen.pool
+        if own is None:
+            return []
+        deposit = funding(own, self.capital)
+        if deposit or pool.mode == Mode.FROZEN:
+            return deposit
+        legs = (leg for leg in own.legs if leg.series >> 16 > pool.time)
+        orders = closing(legs, pool.spot)
+        sick = sorted(
+            (
+                a
+                for a in seen.shorts
+                if a.address != own.address and (a.liquidatable or a.auction_started)
+            ),
+            key=lambda a: (a.equity - a.maintenance_margin, a.address),
+        )
+        for account in sick[: self.most]:
+            orders += self._treat(account, own, pool)
+        return orders
+
+    def _treat(self, account: AccountView, own: AccountView, pool: PoolView) -> list[Order]:
+        if not account.auction_started:
+            return [StartAuction(account.address)]
+        if account.auction_insolvent:
+            return self._bury(account, own, pool)
+        if not account.liquidatable and account.equity > account.initial_margin:
+            return [EndAuction(account.address)]
+        return self._bid(
+            account, own, pool, self.discount(account, pool) * max(account.equity, 0.0)
+        )
+
+    def _bid(
+        self, account: AccountView, own: AccountView, pool: PoolView, price: float
+    ) -> list[Order]:
+        """A bid for the whole at the auction's price, or for what its capital carries, if that pays."""
+        bound = max(account.initial_margin, 1.0)
+        gain = (account.equity - price) * (1.0 - pool.auction.get("penaltyShare", 0.0))
+        if account.equity <= 0.0 or gain < self.profit * bound:
+            return []
+        fraction = min(1.0, self._spare(own) / bound)
+        if fraction < 0.01:
+            return []
+        limit = quantize(fraction * price * 1.02)
+        return [Bid(account.address, quantize(fraction, 4), limit, account.auction_nonce)]
+
+    def _bury(self, account: AccountView, own: AccountView, pool: PoolView) -> list[Order]:
+        """Bids for the rising bounty if it pays; after its time lets the pool close the account."""
+        time = max(pool.auction.get("bountyTime", 1800.0), 1.0)
+        age = pool.time - account.auction_started
+        if age > time:
+            return [CloseInsolvent(account.address)]
+        bounty = account.maintenance_margin * age / time + min(account.equity, 0.0)
+        bound = max(account.initial_margin, 1.0)
+        fraction = min(1.0, self._spare(own) / bound)
+        if bounty < self.profit * bound or fraction < 0.01:
+            return []
+        return [Bid(account.address, quantize(fraction, 4), 0.0, account.auction_nonce)]
+
+    def _spare(self, own: AccountView) -> float:
+        return self.cover * max(own.equity - own.initial_margin, 0.0)
+
+    @staticmethod
+    def discount(account: AccountView, pool: PoolView) -> float:
+        """Share of equity that the auction asks now, from its parameters."""
+        auction = pool.auction
+        start, kink, end = (auction.get(k, 1.0) for k in ("startPrice", "kinkPrice", "endPrice"))
+        fast, slow = auction.get("fast", 1.0), auction.get("slow", 1.0)
+        age = max(pool.time - account.auction_started, 0)
+        if age <= fast:
+            return start - (start - kink) * age / fast
+        return kink - (kink - end) * min((age - fast) / max(slow - fast, 1.0), 1.0)

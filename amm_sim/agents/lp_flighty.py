@@ -1,0 +1,46 @@
+"""A liquidity provider that flees at the first bad news."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from amm_sim.agents.agent import Behaviour, rounded_down
+from amm_sim.agents.lp_loyal import joining
+from amm_sim.types import Mode, Order, PoolView, RequestWithdrawal, Seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlightyLP(Behaviour):
+    """Asks for all its shares once the share price has fallen, liquidity is short or the mode is not normal."""
+
+    cadence: int = 600
+    join: int = 7200
+    """Seconds from the start within which it deposits."""
+    loss: float = 0.03
+    """Fall of the share price below 1 that makes it leave."""
+    least_free: float = 0.2
+    """Share of NAV that is free liquidity below which it leaves."""
+    afraid: bool = True
+    """Whether any mode but NORMAL makes it leave."""
+
+    positive: ClassVar[tuple[str, ...]] = ("join",)
+    shares: ClassVar[tuple[str, ...]] = ("loss", "least_free")
+
+    def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:  # noqa: ARG002
+        """Deposits early, leaves when frightened."""
+        own, pool = seen.own, seen.pool
+        if own is None:
+            return []
+        if self.frightened(pool):
+            shares = rounded_down(own.lp_shares)
+            return [RequestWithdrawal(shares)] if shares > 0.0 else []
+        return joining(own, self.capital) if seen.time - seen.start < self.join else []
+
+    def frightened(self, pool: PoolView) -> bool:
+        """Whether what the pool shows is bad news."""
+        if pool.share_price < 1.0 - self.loss or (self.afraid and pool.mode != Mode.NORMAL):
+            return True
+        return pool.nav <= 0.0 or pool.free_liquidity < self.least_free * pool.nav

@@ -1,0 +1,148 @@
+"""What a trader reckons from the pool's state: value, Greeks and fee of a series, and a limit for a trade.
+
+Estimates only: the chain decides. Values are per contract in quote, vega per 1.00 of volatility.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from amm_sim.pricing.smile import slice_at
+from amm_sim.types import ExpiryView, PoolView, SeriesKey, Trade, Truth
+from amm_sim.units import YEAR, quantize
+
+ROOT_2 = math.sqrt(2.0)
+ROOT_2PI = math.sqrt(2.0 * math.pi)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One series as its taker sees it."""
+
+    series: int
+    strike: float
+    is_call: bool
+    years: float
+    vol: float
+    value: float
+    delta: float
+    vega: float
+    fee: float
+    """Half-spread per contract."""
+    impact: float
+    """Quote per contract squared: half the change of value that one contract causes; 0 = none."""
+
+    def cash(self, size: float) -> float:
+        """Signed cash that a trade of ``size`` is expected to cost: + the trader pays."""
+        return size * self.value + abs(size) * self.fee + self.impact * size * size
+
+
+def black(
+    forward: float, strike: float, years: float, vol: float, is_call: bool
+) -> tuple[float, float, float]:
+    """Undiscounted Black-76 value, delta and vega of one contract (Black 1976), r = 0."""
+    deviation = vol * math.sqrt(years)
+    sign = 1.0 if is_call else -1.0
+    if deviation <= 0.0:
+        inside = sign * (forward - strike) > 0.0
+        return max(sign * (forward - strike), 0.0), sign * inside, 0.0
+    d1 = math.log(forward / strike) / deviation + deviation / 2.0
+    first = 0.5 * math.erfc(-sign * d1 / ROOT_2)
+    second = 0.5 * math.erfc(-sign * (d1 - deviation) / ROOT_2)
+    vega = forward * math.sqrt(years) * math.exp(-d1 * d1 / 2.0) / ROOT_2PI
+    return sign * (forward * first - strike * second), sign * first, vega
+
+
+def half_spread(pool: PoolView, value: float, delta: float) -> float:
+    """The pool's fee per contract, from its MarketParams."""
+    fees = pool.fees
+    size = abs(delta)
+    base = max(
+        fees.get("premiumFee", 0.0) * value,
+        fees.get("spotFee", 0.0) * pool.spot * max(size, fees.get("minFeeDelta", 0.0)),
+    )
+    base += fees.get("bandFee", 0.0) * size * (pool.spot_high - pool.spot_low) / 2.0
+    return base * (1.0 + fees.get("confidenceFee", 0.0) * (1.0 - pool.oracle_confidence))
+
+
+def quote_of(pool: PoolView, expiry: ExpiryView, index: int, is_call: bool) -> Quote:
+    """The pool's quote of strike ``index`` of a live expiry."""
+    years = (expiry.expiry - pool.time) / YEAR
+    strike, vol = float(expiry.strikes[index]), float(expiry.vols[index])
+    value, delta, vega = black(pool.spot, strike, years, vol, is_call)
+    return Quote(
+        series=SeriesKey(expiry.expiry, index, is_call).id,
+        strike=strike,
+        is_call=is_call,
+        years=years,
+        vol=vol,
+        value=value,
+        delta=delta,
+        vega=vega,
+        fee=half_spread(pool, value, delta),
+        impact=vega * vega / (2.0 * expiry.impact) if expiry.impact > 0.0 else 0.0,
+    )
+
+
+def live(pool: PoolView, least: float = 0.0) -> Iterator[ExpiryView]:
+    """Unsettled expiries at least ``least`` seconds away."""
+    return (e for e in pool.expiries if e.settlement == 0.0 and e.expiry - pool.time > least)
+
+
+def tradeable(pool: PoolView) -> list[ExpiryView]:
+    """Expiries in which the pool opens positions now."""
+    return [e for e in live(pool, pool.fees.get("cutoff", 0.0)) if e.open]
+
+
+def quotes(pool: PoolView, low: float, high: float) -> list[Quote]:
+    """Quotes of all tradeable series with |delta| in [low, high], in the order of the boards."""
+    found = (
+        quote_of(pool, expiry, index, is_call)
+        for expiry in tradeable(pool)
+        for index in range(len(expiry.strikes))
+        for is_call in (True, False)
+    )
+    return [quote for quote in found if low <= abs(quote.delta) <= high]
+
+
+def find(pool: PoolView, series: int) -> Quote | None:
+    """The quote of a series, or None when its expiry is not live."""
+    key = SeriesKey.from_id(series)
+    for expiry in live(pool):
+        if expiry.expiry == key.expiry and key.strike_index < len(expiry.strikes):
+            return quote_of(pool, expiry, key.strike_index, key.is_call)
+    return None
+
+
+def outside_vol(truth: Truth, quote: Quote) -> float:
+    """Volatility that the outside market gives a series."""
+    return slice_at(truth.vol, truth.smile, quote.years).vol(math.log(quote.strike / truth.spot))
+
+
+def outside_value(truth: Truth, quote: Quote) -> float:
+    """Value of a series at the true spot and the outside volatility."""
+    return black(truth.spot, quote.strike, quote.years, outside_vol(truth, quote), quote.is_call)[0]
+
+
+def moved_value(quote: Quote, spot: float) -> float:
+    """Value of a series at another spot and the pool's volatility."""
+    return black(spot, quote.strike, quote.years, quote.vol, quote.is_call)[0]
+
+
+def margin_of_short(quote: Quote, spot: float) -> float:
+    """Rough initial margin, above its mark, of one short contract: loss at a 20 % move with volatility up, + 1.5 % S."""
+    days = max(quote.years * 365.0, 1.0)
+    up = max(quote.vol, 0.4) * (1.0 + 0.5 * (30.0 / days) ** 0.3)
+    shocked = max(
+        black(spot * factor, quote.strike, quote.years, up, quote.is_call)[0]
+        for factor in (0.8, 1.0, 1.2)
+    )
+    return max(shocked - quote.value, 0.065 * spot) + 0.015 * spot
+
+
+def limited(quote: Quote, size: float, spot: float, slippage: float) -> Trade:
+    """A trade whose limit tolerates a relative move ``slippage`` of spot against it and a volatility point."""
+    tolerance = abs(size) * (abs(quote.delta) * spot * slippage + quote.vega * 0.01)
+    return Trade(quote.series, size, quantize(quote.cash(size) + tolerance))
