@@ -89,7 +89,7 @@ library Black76 {
         if (total < MIN_TOTAL_VOL) return intrinsic(forward, strike);
         (int256 d1, int256 d2) = moneyness(lnRatio(forward, strike), total);
         (uint256 mantissa, uint256 shift) = expHalfSquare(d1);
-        return _value(forward, strike, d1, d2, mantissa, shift);
+        return valueAt(forward, strike, d1, d2, mantissa, shift);
     }
 
     /// Value and all Greeks; theta per year, vega per 1.00 of vol. All but the values and delta are 0 at expiry.
@@ -242,8 +242,9 @@ library Black76 {
         }
     }
 
-    function _value(uint256 forward, uint256 strike, int256 d1, int256 d2, uint256 mantissa, uint256 shift)
-        private
+    /// Values and N(d1) from d1, d2 and `expHalfSquare(d1)`; BookMath's sweeps use it.
+    function valueAt(uint256 forward, uint256 strike, int256 d1, int256 d2, uint256 mantissa, uint256 shift)
+        internal
         pure
         returns (uint256 call, uint256 put, uint256 callDelta)
     {
@@ -274,7 +275,7 @@ library Black76 {
         uint256 mantissa,
         uint256 shift
     ) private pure {
-        (uint256 call, uint256 put, uint256 callDelta) = _value(forward, strike, d1, d2, mantissa, shift);
+        (uint256 call, uint256 put, uint256 callDelta) = valueAt(forward, strike, d1, d2, mantissa, shift);
         (g.call, g.put, g.callDelta) = (Wad.wrap(call), Wad.wrap(put), Wad.wrap(callDelta));
     }
 
