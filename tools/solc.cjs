@@ -63,11 +63,20 @@ function inputFor(input, files) {
   return { ...input, settings: { ...input.settings, outputSelection } };
 }
 
-function merge(outputs) {
+/** Names the contract in an error that solc does not locate, such as one of stack depth. */
+function located(error, files) {
+  if (error.sourceLocation !== undefined || files.length > 1) return error;
+  return { ...error, formattedMessage: `${files[0]}: ${error.formattedMessage}` };
+}
+
+function merge(outputs, groups) {
   const merged = {};
   const errors = new Map();
-  for (const output of outputs) {
-    for (const error of output.errors ?? []) errors.set(JSON.stringify(error), error);
+  for (const [index, output] of outputs.entries()) {
+    for (const error of output.errors ?? []) {
+      const named = located(error, groups[index]);
+      errors.set(JSON.stringify(named), named);
+    }
     for (const part of ["contracts", "sources"]) {
       for (const [file, value] of Object.entries(output[part] ?? {})) {
         merged[part] ??= {};
@@ -111,7 +120,7 @@ async function compile(options) {
   if (workers < 2) return (await runJobs([text], 1, options))[0];
   const jobs = groups.map((files) => JSON.stringify(inputFor(input, files)));
   const outputs = await runJobs(jobs, workers, options);
-  return JSON.stringify(merge(outputs.map((output) => JSON.parse(output))));
+  return JSON.stringify(merge(outputs.map((output) => JSON.parse(output)), groups));
 }
 
 async function main() {
