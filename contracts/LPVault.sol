@@ -12,7 +12,7 @@ import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {VaultParams} from "./types/Params.sol";
 import {Addresses, Mode, OracleView} from "./types/Types.sol";
 import {ONE, Seconds, Timestamp, Wad} from "./types/Units.sol";
-import {PoolStatements} from "./vault/PoolStatements.sol";
+import {PoolStatements} from "./base/PoolStatements.sol";
 
 contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
     using QueueLib for QueueLib.Queue;
