@@ -16,7 +16,22 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mpmath import atanh, binomial, erfc, exp, log, lu_solve, matrix, mp, mpf, nint, nstr, pi, sqrt, tanh
+from mpmath import (
+    atanh,
+    binomial,
+    erfc,
+    exp,
+    log,
+    lu_solve,
+    matrix,
+    mp,
+    mpf,
+    nint,
+    nstr,
+    pi,
+    sqrt,
+    tanh,
+)
 
 mp.dps = 60
 HERE = Path(__file__).parent

@@ -33,9 +33,9 @@ library Black76 {
     uint256 private constant LN2_Q96 = 0xb17217f7d1cf79abc9e3b398;
     uint256 private constant HALF_PER_LN2_Q90 = 0x2e2a8eca5705fc2eefa1ffb; // 1 / (2 ln 2)
     uint256 private constant VARIANCE_Q16 = 0xb507e9b40e775828; // 2^(192 + 16) / (1e36 YEAR)
-    uint256 private constant SECOND_Q192 = 199045590290039344363133860451790538308674386239981; // 2^192 / YEAR
-    uint256 private constant DENSITY = 398942280401432678; // 1 / sqrt(2 pi), 1e18
-    uint256 private constant DECAY_Q64 = 116039647161911465067027219; // YEAR / (2 sqrt(2 pi))
+    uint256 private constant SECOND_Q192 = 0x883148f5cb1270b85273b667ae1cfdf5d70ac5a1ed; // 2^192 / YEAR
+    uint256 private constant DENSITY = 0x58953e3ed363066; // 1 / sqrt(2 pi), 1e18
+    uint256 private constant DECAY_Q64 = 0x5ffc59e09b4e7c8c7e1b13; // YEAR / (2 sqrt(2 pi))
 
     // Rational minimax approximations P/Q with positive coefficients. Each word holds the coefficient of one power:
     // P's in the upper, Q's in the lower 128 bits, both Q64. One multiplication by t <= 2^63 (Q63) then advances both
@@ -43,32 +43,32 @@ library Black76 {
     // Made and checked by tools/black76_coefficients.py.
     uint256 private constant LANES = 0xffffffffffffffffffffffffffffffff0000000000000001ffffffffffffffff;
 
-    // R(x) = t P(t)/Q(t), t = 2/(2 + x): degree 8/8, |error| N-weighted <= 2e-18, relative <= 2e-13 in the tail.
-    uint256 private constant MILLS_0 = 0xd019e1693e32ae0000000000000000041343a8e91fe287;
-    uint256 private constant MILLS_1 = 0x306f369a6f8fa2c00000000000000000b19c201b5c82cb9;
-    uint256 private constant MILLS_2 = 0x93c6b128f36588900000000000000002025561a2c9ef575;
-    uint256 private constant MILLS_3 = 0x1214ba12007177b0000000000000000031262fed17782d22;
-    uint256 private constant MILLS_4 = 0x1b729d40b31749c400000000000000003ee2e3fd76f90186;
-    uint256 private constant MILLS_5 = 0x1ed056fdd095cc5c000000000000000034307fd2a2ba5227;
-    uint256 private constant MILLS_6 = 0x18e9464b79e7c95c00000000000000001f651635146da359;
-    uint256 private constant MILLS_7 = 0xda91413ada1735e00000000000000000b252491c3875070;
-    uint256 private constant MILLS_8 = 0x27ef2b4eab03a000000000000000001e9d5b72b5886b4;
+    // R(x) = t P(t)/Q(t), t = 2/(2 + x): degree 8/8, relative error <= min(2.3e-18 / N(-x), 2.3e-13) up to x = 12.
+    uint256 private constant MILLS_0 = 0xcf648b4c09cbfd0000000000000000040fb6930f891ec7;
+    uint256 private constant MILLS_1 = 0x305ee2ab2e0130800000000000000000b18316176413d54;
+    uint256 private constant MILLS_2 = 0x939680590d0655d0000000000000000201a7767ab55f888;
+    uint256 private constant MILLS_3 = 0x12125d425b41cfca00000000000000003127429c1118d730;
+    uint256 private constant MILLS_4 = 0x1b70d65553d1418700000000000000003ee07272306ab0a2;
+    uint256 private constant MILLS_5 = 0x1ed1cd42cfb8f042000000000000000034392bc75ac1e13f;
+    uint256 private constant MILLS_6 = 0x18ec44209652137400000000000000001f69faa7d6b730a0;
+    uint256 private constant MILLS_7 = 0xdad8c10807802b500000000000000000b2867d56cc1dfad;
+    uint256 private constant MILLS_8 = 0x27438daafa406000000000000000001ea5d50ef2131fe;
 
-    // atanh(w)/w = P(v)/Q(v), v = 1 - w^2, for |w| <= 1/3: degree 4/4, relative error <= 2e-19.
-    uint256 private constant ATANH_0 = 0x6d5c07d0a9674ea000000000000000002646d0cb7bbcef8;
-    uint256 private constant ATANH_1 = 0x4ca51d68662dcfaa00000000000000002d8c094ffde4e601;
-    uint256 private constant ATANH_2 = 0x82228a97156c23b000000000000000007e6f9306be1cb81b;
-    uint256 private constant ATANH_3 = 0x2922c5d2b7abbb3e00000000000000004a43e9a8953aa4f7;
-    uint256 private constant ATANH_4 = 0x13fd1b0c223dc810000000000000000075c0cf3f707edf5;
+    // atanh(w)/w = P(v)/Q(v), v = 1 - w^2, for |w| <= 1/3: degree 4/4, relative error <= 2.3e-19.
+    uint256 private constant ATANH_0 = 0x6d5c080b27a2226000000000000000002646d0e24befb46;
+    uint256 private constant ATANH_1 = 0x4ca51d77a8f0c22800000000000000002d8c095c930d403a;
+    uint256 private constant ATANH_2 = 0x82228a8efd49801600000000000000007e6f9308c6e43bea;
+    uint256 private constant ATANH_3 = 0x2922c5c85b9369e700000000000000004a43e99aeb9fd159;
+    uint256 private constant ATANH_4 = 0x13fd1b04bb831b80000000000000000075c0cf195afb73d;
     uint256 private constant ATANH_MAX_Q63 = 0xe38e38e38e38e38; // 1/9: the largest w^2
 
     // 2^-r = (Q - r P)/(Q + r P) in z = r^2, |r| <= 1/2: degree 2/2, divided by Q's leading coefficient so that
     // Q = z^2 + EXP_Q1 z + EXP_Q0; relative error <= 5e-18. Q64.
-    uint256 private constant EXP_P0 = 0x5e9dc405f8790fc2242;
-    uint256 private constant EXP_P1 = 0x1433a0776d8385e790;
-    uint256 private constant EXP_P2 = 0x5e983e0fa4185fa;
-    uint256 private constant EXP_Q0 = 0x111013e18702552818f2;
-    uint256 private constant EXP_Q1 = 0xe92d7d896859bb3182;
+    uint256 private constant EXP_P0 = 0x5e9dc405f87f51eef12;
+    uint256 private constant EXP_P1 = 0x1433a0776d8461cdbb;
+    uint256 private constant EXP_P2 = 0x5e983e0fa40f00d;
+    uint256 private constant EXP_Q0 = 0x111013e1870376167ecc;
+    uint256 private constant EXP_Q1 = 0xe92d7d896867c722e3;
 
     /// Call, put and N(d1). Forward and strike in [1, 2^96) wei, secondsLeft < 2^64.
     function price(uint256 forward, uint256 strike, uint256 secondsLeft, uint256 vol)
