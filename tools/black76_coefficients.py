@@ -1,11 +1,11 @@
 """The constants of contracts/libraries/Black76.sol: fitted, packed, checked.
 
-    python tools/black76_coefficients.py        check the committed coefficients; print the constants in Solidity
-    python tools/black76_coefficients.py fit    fit them again (about a minute) and write black76_coefficients.json
+    python tools/black76_coefficients.py        check the coefficients; print them as Solidity
+    python tools/black76_coefficients.py fit    fit them again (10 s), write black76_coefficients.json
 
-Three rational approximations P/Q are minimax (Remez exchange; Cody, Fraser and Hart, Numer. Math. 12, 1968) in
-mpmath. Two are written in t = 1 - u, where all their coefficients are positive, so that numerator and denominator can
-share a machine word: `Kernel.words`.
+Three rational approximations P/Q are minimax (Remez exchange; Cody, Fraser and Hart, Numer. Math.
+12, 1968) in mpmath. Two are written in t = 1 - u, where all their coefficients are positive, so
+that numerator and denominator can share a machine word: `Kernel.words`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def tanh_over_r(z: mpf) -> mpf:
 
 @dataclass(frozen=True)
 class Target:
-    """A function on [0, end], its relative tolerance, the degree of P and Q, and whether to write it in 1 - u."""
+    """A function on [0, end], its relative tolerance, degree of P and Q; whether to use 1 - u."""
 
     function: Function
     weight: Function
@@ -102,7 +102,7 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Kernel:
-    """P/Q with the largest weighted relative error; coefficients as decimal strings, lowest power first."""
+    """P/Q and its largest weighted relative error; coefficients in decimal, lowest power first."""
 
     p: list[str]
     q: list[str]
@@ -147,7 +147,7 @@ def fit(target: Target, points: int = 600) -> Kernel:
 
 
 def levelled(grid: Samples, at: list[int], degree: int) -> tuple[list[mpf], list[mpf], mpf]:
-    """P, Q and E such that P/Q = f (1 +- E w), signs alternating over ``at``; the E Q terms by iteration."""
+    """P, Q and E such that P/Q = f (1 +- E w), signs alternating over ``at``; E Q by iteration."""
     size = len(at)
     level = mpf(0)
     for _ in range(40):
@@ -171,7 +171,7 @@ def levelled(grid: Samples, at: list[int], degree: int) -> tuple[list[mpf], list
 
 
 def alternating(errors: list[mpf], count: int) -> list[int]:
-    """The largest error of each run of equal sign; of these ``count``, dropping the smallest neighbours."""
+    """The largest error of each run of equal sign; ``count`` of them, small neighbours dropped."""
     extrema, current = [], 0
     for i in range(1, len(errors)):
         if (errors[i] > 0) != (errors[current] > 0):
@@ -232,7 +232,7 @@ def constants(kernels: dict[str, Kernel]) -> dict[str, int]:
 
 
 def largest_error(name: str, kernel: Kernel, points: int = 400) -> mpf:
-    """Largest weighted relative error of P/Q with the packed coefficients, between the fit's own points."""
+    """Largest weighted relative error with packed coefficients, between the fit's own points."""
     target = TARGETS[name]
     p = [mpf(c) for c in kernel.p]
     q = [mpf(c) for c in kernel.q]
