@@ -1,0 +1,100 @@
+"""What each order is on the chain: contract, function and arguments. Floats become integers here, once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amm_sim import types as t
+from amm_sim.chain.codec import Codec
+from amm_sim.chain.deploy import PULL_ID, PUSH_DECIMALS, Deployment
+from amm_sim.units import quantize, to_lots, to_wad
+
+HUGE = 2**255 - 1
+"""A limit that never binds."""
+FEED_UNIT: int = 10 ** (18 - PUSH_DECIMALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transaction of an impersonated sender."""
+
+    sender: str
+    to: str
+    data: bytes
+
+
+def wad(value: float) -> int:
+    """A decision as an 18-decimal integer; infinity is the largest number."""
+    if math.isinf(value):
+        return HUGE if value > 0 else -HUGE
+    return to_wad(quantize(value))
+
+
+def _feed(value: float) -> int:
+    return wad(value) // FEED_UNIT
+
+
+def _slice(order: t.PostVol) -> dict[str, int]:
+    return {key: wad(getattr(order, key)) for key in ("a", "b", "rho", "m", "sigma")}
+
+
+Arguments = Callable[[Any], tuple[Any, ...]]
+
+ACTIONS: Mapping[type[t.Order], tuple[str, str, Arguments]] = {
+    t.Deposit: ("market", "deposit", lambda o: (wad(o.amount),)),
+    t.Withdraw: ("market", "withdraw", lambda o: (wad(o.amount),)),
+    t.Trade: ("market", "trade", lambda o: (o.series, to_lots(o.size), wad(o.limit))),
+    t.StartAuction: ("auction", "start", lambda o: (o.account,)),
+    t.Bid: ("auction", "bid", lambda o: (o.account, wad(o.fraction), wad(o.limit), o.nonce)),
+    t.CloseInsolvent: ("auction", "closeInsolvent", lambda o: (o.account,)),
+    t.EndAuction: ("auction", "end", lambda o: (o.account,)),
+    t.RequestDeposit: ("vault", "requestDeposit", lambda o: (wad(o.amount),)),
+    t.RequestWithdrawal: ("vault", "requestWithdrawal", lambda o: (wad(o.shares),)),
+    t.ProcessQueue: ("vault", "process", lambda o: (o.count,)),
+    t.PokeOracle: ("oracle", "poke", lambda o: ()),
+    t.PokeBreaker: ("breaker", "poke", lambda o: ()),
+    t.Refresh: ("ledger", "refresh", lambda o: (o.expiry,)),
+    t.Hedge: ("hedge", "hedge", lambda o: ()),
+    t.SyncHedge: ("hedge", "sync", lambda o: ()),
+    t.TouchAccount: ("market", "touch", lambda o: (o.account,)),
+    t.SettleExpiry: ("market", "settleExpiry", lambda o: (o.expiry, o.round_id)),
+    t.Sweep: ("market", "sweep", lambda o: (o.expiry, o.count)),
+    t.Tighten: ("breaker", "tighten", lambda o: (int(o.mode),)),
+    t.ListBoard: ("market", "list", lambda o: (o.expiry, [wad(k) for k in o.strikes])),
+    t.PostPush: ("push", "post", lambda o: (_feed(o.price), o.time)),
+    t.PostPull: (
+        "pull",
+        "post",
+        lambda o: (PULL_ID, _feed(o.price), _feed(o.confidence), -PUSH_DECIMALS, o.time),
+    ),
+    t.PostVol: ("vol", "post", lambda o: (o.expiry, _slice(o), wad(o.confidence))),
+    t.PostVenue: ("venue", "postIndex", lambda o: (wad(o.price), wad(o.depth), o.open)),
+}
+"""Order -> role of the contract, function, arguments."""
+IN_THE_NAME_OF: Mapping[type[t.Order], str] = {t.Tighten: "guardian", t.ListBoard: "lister"}
+"""Orders that only one address may give."""
+
+
+class Encoder:
+    """Orders to transactions of one deployment."""
+
+    def __init__(self, codec: Codec, deployment: Deployment) -> None:
+        self._plans: dict[
+            type[t.Order], tuple[str, Callable[..., bytes], Arguments, str | None]
+        ] = {}
+        for kind, (role, function, arguments) in ACTIONS.items():
+            if codec.has(deployment.names[role], function):
+                pack = codec.function(deployment.names[role], function).pack
+                name = deployment.addresses.get(IN_THE_NAME_OF.get(kind, ""))
+                self._plans[kind] = (deployment.addresses[role], pack, arguments, name)
+
+    def __call__(self, order: t.Order, sender: str) -> Transaction | None:
+        """The transaction, or None when this deployment has no such action (a venue without an index)."""
+        plan = self._plans.get(type(order))
+        if plan is None:
+            return None
+        to, pack, arguments, name = plan
+        return Transaction(name or sender, to, pack(*arguments(order)))

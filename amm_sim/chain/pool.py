@@ -1,0 +1,334 @@
+"""The port through which the engine drives the pool: one ordered block at a time, one batched read after it.
+
+A block is three round trips: a batch of ``eth_sendTransaction`` whose gas price encodes the rank (``--order fees``
+keeps it, a batch alone does not), ``evm_mine`` by itself (inside the batch it is a race), and one batch with the
+block's receipts and every view that agents and the recorder need. Only if something reverted does a fourth fetch what
+it returned: Anvil keeps that with the transaction, so nothing is executed twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from amm_sim import types as t
+from amm_sim.chain.client import GAS, Chain
+from amm_sim.chain.codec import DecodedError, Event, Function
+from amm_sim.chain.deploy import Deployment
+from amm_sim.chain.orders import Encoder, Transaction
+from amm_sim.chain.records import EventRows, expiry_row, pool_row
+from amm_sim.chain.rpc import Request, RpcError
+from amm_sim.errors import ChainError
+from amm_sim.units import from_wad
+
+GAS_LIMIT = hex(GAS)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one transaction. ``error`` is None when it succeeded."""
+
+    gas: int
+    events: tuple[Event, ...]
+    error: DecodedError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A mined block with what was read after it. Values are exact."""
+
+    number: int
+    time: int
+    gas: int
+    results: tuple[Result, ...]
+    digest: bytes
+    """sha256 of senders, calldata, results and logs in order; wall time and process do not enter."""
+    pool: Mapping[str, Any]
+    accounts: Mapping[str, Mapping[str, Any]]
+
+
+class Pool:
+    """The deployed protocol as the engine sees it."""
+
+    def __init__(self, chain: Chain, deployment: Deployment) -> None:
+        self.chain = chain
+        self.deployment = deployment
+        self.encode = Encoder(chain.codec, deployment)
+        self._nonces: dict[str, int] = {}
+        self._lens = deployment.addresses["lens"]
+        self._snapshot = chain.function("PoolLens", "snapshot")
+        self._accounts = chain.function("PoolLens", "accounts")
+        self._snapshot_data = "0x" + self._snapshot.pack().hex()
+        self.fees = _floats(chain, deployment, "market")
+        self.auction = _floats(chain, deployment, "auction")
+        self._events = EventRows(chain.codec)
+
+    # ------------------------------------------------------------------ blocks
+
+    def admit(self, addresses: Sequence[str]) -> None:
+        """Lets addresses send: native money for the rank-coded gas price, and their nonces."""
+        self.chain.fund(addresses)
+        self.resume(addresses)
+
+    def resume(self, addresses: Sequence[str]) -> None:
+        """Reads nonces afresh: after a snapshot was restored."""
+        counts = self.chain.rpc.strict(
+            [("eth_getTransactionCount", [a, "latest"]) for a in addresses]
+        )
+        self._nonces.update({a: int(count, 16) for a, count in zip(addresses, counts, strict=True)})
+
+    def block(
+        self, time: int, transactions: Sequence[Transaction], accounts: Sequence[str] = ()
+    ) -> Block:
+        """Mines a block of ``transactions`` in their order at ``time`` and reads the pool and ``accounts``.
+
+        Raises:
+            ChainError: Anvil refused a transaction or changed the order.
+        """
+        hashes = self._submit(transactions)
+        self.chain.rpc.call("evm_mine", hex(time))
+        reads: list[Request] = [("eth_getBlockReceipts", ["latest"]), *self._reads(accounts)]
+        receipts, *views = self.chain.rpc.batch(reads)
+        _require_order(hashes, receipts)
+        results = self._results(receipts)
+        pool, states = self._unpack(views)
+        return Block(
+            number=int(pool["block"]),
+            time=time,
+            gas=sum(result.gas for result in results),
+            results=results,
+            digest=_digest(time, transactions, receipts, results),
+            pool=pool,
+            accounts={address: state for address, state in zip(accounts, states, strict=True)},
+        )
+
+    def observe(
+        self, accounts: Sequence[str] = ()
+    ) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+        """Exact states of the pool and of ``accounts`` now."""
+        return self._unpack(self.chain.rpc.batch(self._reads(accounts)))
+
+    def _submit(self, transactions: Sequence[Transaction]) -> list[str]:
+        requests: list[Request] = []
+        rank = len(transactions)
+        for transaction in transactions:
+            nonce = self._nonces.get(transaction.sender)
+            if nonce is None:
+                self.admit([transaction.sender])
+                nonce = self._nonces[transaction.sender]
+            self._nonces[transaction.sender] = nonce + 1
+            requests.append(("eth_sendTransaction", [_request(transaction, nonce, rank)]))
+            rank -= 1
+        return list(self.chain.rpc.strict(requests))
+
+    def _reads(self, accounts: Sequence[str]) -> list[Request]:
+        reads: list[Request] = [("eth_blockNumber", []), self._view(self._snapshot_data)]
+        if accounts:
+            reads.append(self._view("0x" + self._accounts.pack(list(accounts)).hex()))
+        return reads
+
+    def _view(self, data: str) -> Request:
+        return "eth_call", [{"to": self._lens, "data": data, "gas": GAS_LIMIT}, "latest"]
+
+    def _unpack(self, views: Sequence[Any]) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
+        number, *answers = views
+        for answer, function in zip(answers, (self._snapshot, self._accounts), strict=False):
+            if isinstance(answer, RpcError):
+                raise ChainError(f"PoolLens.{function.name} failed: {self._say(answer)}")
+        pool = self._snapshot.unpack(bytes.fromhex(answers[0][2:]))
+        states = _rows(self._accounts, answers[1]) if len(answers) > 1 else []
+        return {"block": int(number, 16), **pool}, states
+
+    def _say(self, answer: RpcError) -> str:
+        return (
+            str(self.chain.codec.error(bytes.fromhex(answer.data[2:])))
+            if answer.data
+            else answer.message
+        )
+
+    def _results(self, receipts: Sequence[Mapping[str, Any]]) -> tuple[Result, ...]:
+        failed = [r["transactionHash"] for r in receipts if r["status"] != "0x1"]
+        answers = self.chain.rpc.strict([("ots_getTransactionError", [each]) for each in failed])
+        reasons = dict(zip(failed, answers, strict=True))
+        return tuple(self._result(receipt, reasons) for receipt in receipts)
+
+    def _result(self, receipt: Mapping[str, Any], reasons: Mapping[str, str | None]) -> Result:
+        gas = int(receipt["gasUsed"], 16)
+        if receipt["status"] != "0x1":
+            data = reasons[receipt["transactionHash"]] or "0x"
+            return Result(gas, (), self.chain.codec.error(bytes.fromhex(data[2:])))
+        decode = self.chain.codec.event
+        return Result(
+            gas, tuple(e for log in receipt["logs"] if (e := decode(log)) is not None), None
+        )
+
+    # ------------------------------------------------------------------ paths
+
+    def save(self) -> str:
+        """A snapshot to come back to."""
+        return self.chain.snapshot()
+
+    def restore(self, token: str) -> str:
+        """Back to a snapshot, which stays valid under the returned token."""
+        self.chain.revert(token)
+        self.resume(list(self._nonces))
+        return self.chain.snapshot()
+
+    # ------------------------------------------------------------------ views
+
+    def pool_view(self, pool: Mapping[str, Any], gas_price: float) -> t.PoolView:
+        """The exact snapshot as agents see it."""
+        oracle, nav, greeks, solvency = (
+            pool["oracle"],
+            pool["nav"],
+            pool["greeks"],
+            pool["solvency"],
+        )
+        return t.PoolView(
+            block=pool["block"],
+            time=pool["time"],
+            mode=t.Mode(pool["mode"]),
+            spot=from_wad(oracle["price"]),
+            spot_low=from_wad(oracle["low"]),
+            spot_high=from_wad(oracle["high"]),
+            oracle_confidence=from_wad(oracle["confidence"]),
+            nav=from_wad(nav["nav"]),
+            cash=from_wad(nav["cash"]),
+            hedge_equity=from_wad(nav["hedgeEquity"]),
+            liability=from_wad(nav["liability"]),
+            delta=from_wad(greeks["delta"]),
+            gamma=from_wad(greeks["gamma"]),
+            vega=from_wad(greeks["vega"]),
+            theta=from_wad(greeks["theta"]),
+            hedge_size=from_wad(pool["hedgeSize"]),
+            hedge_band=from_wad(pool["hedge"]["band"]),
+            hedge_due=pool["hedge"]["due"],
+            scale=from_wad(solvency["scale"]),
+            shortfall=from_wad(solvency["shortfall"]),
+            insurance=from_wad(pool["insurance"]),
+            free_liquidity=from_wad(pool["freeLiquidity"]),
+            share_price=from_wad(pool["sharePrice"]),
+            total_shares=from_wad(pool["totalShares"]),
+            stale_expiry=pool["stale"],
+            worst_stress_nav=from_wad(pool["worstStressNav"]),
+            gas_price=gas_price,
+            expiries=tuple(_expiry_view(state) for state in pool["expiries"]),
+            push_round=pool["pushRound"],
+            fees=self.fees,
+            push_price=from_wad(pool["pushPrice"]),
+            push_time=pool["pushTime"],
+            auction=self.auction,
+        )
+
+    def account_view(self, state: Mapping[str, Any]) -> t.AccountView:
+        """An exact account as agents see it."""
+        return account_view(state)
+
+    # ------------------------------------------------------------------ records
+
+    def pool_row(self, block: Block) -> dict[str, Any]:
+        """The pool's row of the tape."""
+        return pool_row(block.number, block.time, block.pool)
+
+    def expiry_rows(self, block: Block) -> list[dict[str, Any]]:
+        """One row for each listed expiry."""
+        return [expiry_row(block.number, block.time, state) for state in block.pool["expiries"]]
+
+    def event_schemas(self) -> Mapping[str, Mapping[str, Any]]:
+        """Columns of every event table."""
+        return self._events.schemas
+
+    def event_row(self, event: Event) -> tuple[str, Mapping[str, Any]]:
+        """Table and values of an event."""
+        return self._events.row(event)
+
+
+def account_view(state: Mapping[str, Any]) -> t.AccountView:
+    """The exact state of an account as agents see it."""
+    margin, auction = state["margin"], state["auction"]
+    return t.AccountView(
+        address=state["account"],
+        balance=from_wad(margin["balance"]),
+        equity=from_wad(margin["equity"]),
+        initial_margin=from_wad(margin["initialMargin"]),
+        maintenance_margin=from_wad(margin["maintenanceMargin"]),
+        liquidatable=state["liquidatable"],
+        auction_started=auction["startedAt"],
+        auction_insolvent=auction["insolvent"],
+        auction_nonce=auction["nonce"],
+        lp_shares=from_wad(state["lpShares"]),
+        legs=tuple(t.LegView(leg["id"], from_wad(leg["size"])) for leg in state["legs"]),
+        wallet=from_wad(state["wallet"]),
+    )
+
+
+def _expiry_view(state: Mapping[str, Any]) -> t.ExpiryView:
+    return t.ExpiryView(
+        expiry=state["expiry"],
+        shift=from_wad(state["shift"]),
+        impact=from_wad(state["impact"]),
+        open=state["open"],
+        refreshed_at=state["refreshedAt"],
+        settlement=from_wad(state["settlement"]),
+        swept=state["swept"],
+        strikes=_array(state["strikes"]),
+        vols=_array(state["vols"]),
+        net=_array(state["net"]),
+    )
+
+
+def _array(values: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([from_wad(value) for value in values], dtype=np.float64)
+
+
+def _floats(chain: Chain, deployment: Deployment, role: str) -> dict[str, float]:
+    values: dict[str, float] = deployment.at(chain, role).call("params", floats=True)
+    return values
+
+
+def _rows(function: Function, answer: str) -> list[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = function.unpack(bytes.fromhex(answer[2:]))
+    return rows
+
+
+def _request(transaction: Transaction, nonce: int, rank: int) -> dict[str, str]:
+    return {
+        "from": transaction.sender,
+        "to": transaction.to,
+        "data": "0x" + transaction.data.hex(),
+        "gas": GAS_LIMIT,
+        "gasPrice": hex(rank),
+        "nonce": hex(nonce),
+    }
+
+
+def _require_order(hashes: Sequence[str], receipts: Any) -> None:
+    if isinstance(receipts, RpcError):
+        raise receipts
+    mined = [receipt["transactionHash"] for receipt in receipts]
+    if mined != list(hashes):
+        lost = len(set(hashes) - set(mined))
+        what = f"{lost} of {len(hashes)} are missing" if lost else "their order changed"
+        raise ChainError(f"a block did not hold its transactions as submitted: {what}")
+
+
+def _digest(
+    time: int,
+    transactions: Sequence[Transaction],
+    receipts: Sequence[Mapping[str, Any]],
+    results: Sequence[Result],
+) -> bytes:
+    parts = [time.to_bytes(8, "big")]
+    for transaction, receipt, result in zip(transactions, receipts, results, strict=True):
+        parts += [transaction.sender.encode(), transaction.to.encode(), transaction.data]
+        parts.append(receipt["status"].encode() + receipt["gasUsed"].encode())
+        if result.error is not None:
+            parts.append(f"{result.error.name}{sorted(result.error.args.items())}".encode())
+        for log in receipt["logs"]:
+            parts.append("".join([log["address"], *log["topics"], log["data"]]).encode())
+    joined = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return hashlib.sha256(joined).digest()

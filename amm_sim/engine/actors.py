@@ -1,0 +1,54 @@
+"""Who acts in a run, and where each draws its randomness from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from amm_sim.types import Agent, Outcome, Read
+
+PUBLISHER, AGENT = 0, 1
+"""Class of an actor: publishers come before agents where all else is equal."""
+
+
+@dataclass
+class Actor:
+    """An agent or publisher in a run. ``index`` is its stable identity among its class."""
+
+    agent: Agent
+    kind: str
+    rank: int
+    index: int
+    address: str
+    rng: np.random.Generator
+    inbox: list[Outcome] = field(default_factory=list)
+    gas_paid: float = 0.0
+    """Quote spent on gas so far; accounted here, the chain charges nothing."""
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        return self.agent.name
+
+    def reads(self, what: Read) -> bool:
+        """Whether it declared this read."""
+        return what in self.agent.reads
+
+    def take(self) -> tuple[Outcome, ...]:
+        """Results since the last wake-up; the inbox is empty afterwards."""
+        taken = tuple(self.inbox)
+        self.inbox.clear()
+        return taken
+
+
+def stream(seed: int, purpose: str, name: str) -> np.random.Generator:
+    """A generator of its own for (seed, purpose, name): adding an agent never changes another's draws."""
+    words = np.frombuffer(hashlib.sha256(f"{purpose}\0{name}".encode()).digest(), dtype=np.uint32)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *map(int, words)])))
+
+
+def address_of(name: str) -> str:
+    """The address of an actor: its name's hash, so that it never depends on who else is there."""
+    return "0x" + hashlib.sha256(f"actor\0{name}".encode()).hexdigest()[:40]

@@ -1,0 +1,127 @@
+"""What the engine needs of a chain with a pool on it. ``amm_sim.chain.Pool`` is the adapter for this protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from amm_sim.types import AccountView, Order, PoolView
+
+
+class Refusal(Protocol):
+    """A decoded revert: exact arguments and the same with floats."""
+
+    name: str
+    args: dict[str, Any]
+    floats: dict[str, Any]
+
+
+class Log(Protocol):
+    """A decoded event: exact arguments and the same with floats."""
+
+    name: str
+    address: str
+    args: dict[str, Any]
+    index: int
+
+    @property
+    def floats(self) -> dict[str, Any]:
+        """Arguments with fixed-point numbers as floats."""
+        ...
+
+
+class Outcome(Protocol):
+    """A transaction's result."""
+
+    @property
+    def gas(self) -> int:
+        """Gas used."""
+        ...
+
+    @property
+    def events(self) -> Sequence[Log]:
+        """Its events, in order."""
+        ...
+
+    @property
+    def error(self) -> Refusal | None:
+        """None when it succeeded."""
+        ...
+
+
+class Mined(Protocol):
+    """A block with what was read after it."""
+
+    @property
+    def number(self) -> int:
+        """Height."""
+        ...
+
+    @property
+    def time(self) -> int:
+        """Timestamp."""
+        ...
+
+    @property
+    def gas(self) -> int:
+        """Gas used by all transactions."""
+        ...
+
+    @property
+    def results(self) -> Sequence[Outcome]:
+        """One for each transaction, in order."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """Of everything that happened in the block."""
+        ...
+
+    @property
+    def pool(self) -> Mapping[str, Any]:
+        """Exact state of the pool after the block."""
+        ...
+
+    @property
+    def accounts(self) -> Mapping[str, Mapping[str, Any]]:
+        """Exact states of the accounts that were asked for."""
+        ...
+
+
+class Port(Protocol):
+    """Drives a pool block by block."""
+
+    encode: Callable[[Order, str], Any]
+    """Order and sender -> a transaction, or None when this pool has no such action."""
+
+    def admit(self, addresses: Sequence[str]) -> None:
+        """Lets addresses send transactions."""
+        ...
+
+    def block(self, time: int, transactions: Sequence[Any], accounts: Sequence[str] = ()) -> Mined:
+        """Mines ``transactions`` in exactly their order at ``time``; reads pool and accounts."""
+        ...
+
+    def pool_view(self, pool: Mapping[str, Any], gas_price: float) -> PoolView:
+        """An exact state as agents see it."""
+        ...
+
+    def account_view(self, state: Mapping[str, Any]) -> AccountView:
+        """An exact account as agents see it."""
+        ...
+
+    def pool_row(self, block: Mined) -> Mapping[str, Any]:
+        """The pool's row of the tape; fixed-point numbers as 18-decimal integers."""
+        ...
+
+    def expiry_rows(self, block: Mined) -> Sequence[Mapping[str, Any]]:
+        """One row for each listed expiry."""
+        ...
+
+    def event_schemas(self) -> Mapping[str, Mapping[str, Any]]:
+        """Columns of every event table, by event name."""
+        ...
+
+    def event_row(self, event: Log) -> tuple[str, Mapping[str, Any]]:
+        """Event name as in ``event_schemas`` and its values by column."""
+        ...
