@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ERC20} from "solady/tokens/ERC20.sol";
+import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
+import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
+import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
+import {ILiquidationAuction} from "./interfaces/ILiquidationAuction.sol";
+import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
+import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
+import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
+import {AuctionMath} from "./libraries/AuctionMath.sol";
+import {ParamBounds} from "./libraries/ParamBounds.sol";
+import {TokenUnits} from "./libraries/TokenUnits.sol";
+import {AuctionParams} from "./types/Params.sol";
+import {Addresses, Auction, BidPreview, Leg, MarginView, Mode, OracleView} from "./types/Types.sol";
+import {ONE, SWad, Seconds, Timestamp, Wad, blockTime} from "./types/Units.sol";
+
+contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
+    using AuctionMath for AuctionParams;
+    using TokenUnits for uint256;
+
+    /// @dev What a bid is calculated from.
+    struct Case {
+        AuctionParams p;
+        Auction auction; // as it stands after it may have turned insolvent
+        bool turned;
+        Leg[] legs;
+        MarginView margin;
+        Wad fixed_; // part of the buffer margin that does not shrink with the positions
+    }
+
+    Timestamp private constant NONE = Timestamp.wrap(0);
+
+    uint256 private immutable UNIT;
+    IOracleGuard private immutable ORACLE;
+    ICircuitBreaker private immutable BREAKER;
+    IMarginEngine private immutable MARGIN;
+    IOptionMarket private immutable MARKET;
+    IInsuranceFund private immutable INSURANCE;
+    address private immutable PARAMS;
+
+    mapping(address => Auction) private _auctions;
+    uint256 public liveInsolvent;
+
+    constructor(Addresses memory book, AuctionParams memory params_) {
+        ParamBounds.check(params_);
+        UNIT = TokenUnits.unitOf(ERC20(book.quote).decimals());
+        ORACLE = IOracleGuard(book.oracle);
+        BREAKER = ICircuitBreaker(book.breaker);
+        MARGIN = IMarginEngine(book.margin);
+        MARKET = IOptionMarket(book.market);
+        INSURANCE = IInsuranceFund(book.insurance);
+        PARAMS = SSTORE2.write(abi.encode(params_));
+    }
+
+    function params() public view returns (AuctionParams memory) {
+        return abi.decode(SSTORE2.read(PARAMS), (AuctionParams));
+    }
+
+    function auctionOf(address account) external view returns (Auction memory) {
+        return _auctions[account];
+    }
+
+    // ------------------------------------------------------------ start and end
+
+    function start(address account) external nonReentrant {
+        _price();
+        Auction memory a = _auctions[account];
+        if (_isLive(a)) return _turn(account, a);
+        (bool below, MarginView memory m) = MARGIN.liquidatable(account);
+        if (!below) revert Healthy(account, m.equity, m.maintenanceMargin);
+        bool insolvent = params().isInsolvent(m.equity, Wad.wrap(0));
+        _auctions[account] = Auction(blockTime(), insolvent, a.nonce + 1, Wad.wrap(0));
+        if (insolvent) ++liveInsolvent;
+        emit AuctionStarted(account, m.equity, m.maintenanceMargin, insolvent);
+    }
+
+    /// @dev Start on a live solvent auction: only to turn it insolvent.
+    function _turn(address account, Auction memory a) private {
+        MarginView memory m = MARGIN.marginOf(account);
+        if (a.insolvent || !params().isInsolvent(m.equity, a.received)) revert AuctionLive(account);
+        (a.insolvent, a.startedAt) = (true, blockTime());
+        _auctions[account] = a;
+        _countTurn(account, m.equity);
+    }
+
+    function _countTurn(address account, SWad equity) private {
+        ++liveInsolvent;
+        emit AuctionTurnedInsolvent(account, equity);
+    }
+
+    function end(address account) external nonReentrant {
+        if (!_isLive(_auctions[account])) revert NoAuction(account);
+        MarginView memory m = MARGIN.marginOf(account);
+        if (!_isHealthy(m)) revert AuctionLive(account);
+        _end(account, true);
+    }
+
+    function _end(address account, bool healthy) private {
+        Auction memory a = _auctions[account];
+        if (a.insolvent) --liveInsolvent;
+        _auctions[account] = Auction(NONE, false, a.nonce, Wad.wrap(0));
+        emit AuctionEnded(account, healthy);
+    }
+
+    // ------------------------------------------------------------ bids
+
+    function bid(address account, Wad fraction, SWad limit, uint32 expectedNonce) external nonReentrant {
+        if (msg.sender == account) revert SelfBid(account);
+        Case memory c = _case(account, _price());
+        if (c.auction.nonce != expectedNonce) revert WrongNonce(c.auction.nonce, expectedNonce);
+        if (_isHealthy(c.margin)) revert Healthy(account, c.margin.equity, c.margin.maintenanceMargin);
+        BidPreview memory b = _preview(c, fraction);
+        if (b.fraction.isZero()) revert NothingToFill(account);
+        if (b.payment > limit) revert PriceAboveLimit(b.payment, limit);
+        if (c.turned) _countTurn(account, c.margin.equity);
+        _store(account, c, b);
+        _fill(account, c, b);
+        emit BidFilled(account, msg.sender, b.fraction, b.payment, b.penalty, b.insolvent);
+        if (b.fraction >= b.maxFraction) _end(account, true);
+    }
+
+    function preview(address account, Wad fraction) external view returns (BidPreview memory) {
+        Case memory c = _case(account, ORACLE.read().price);
+        return _isHealthy(c.margin) ? _nothing(c) : _preview(c, fraction);
+    }
+
+    function _case(address account, Wad spot) private view returns (Case memory c) {
+        c.auction = _auctions[account];
+        if (!_isLive(c.auction)) revert NoAuction(account);
+        c.p = params();
+        c.legs = MARKET.legsOf(account);
+        c.margin = MARGIN.marginFor(c.legs, MARKET.balanceOf(account), spot);
+        c.turned = !c.auction.insolvent && c.p.isInsolvent(c.margin.equity, c.auction.received);
+        if (c.turned) (c.auction.insolvent, c.auction.startedAt) = (true, blockTime());
+        c.fixed_ = _fixed(c.legs);
+    }
+
+    function _fixed(Leg[] memory legs) private view returns (Wad) {
+        uint256 shorts;
+        for (uint256 i; i < legs.length; ++i) {
+            if (legs[i].size.isNegative()) ++shorts;
+        }
+        Wad charge = Wad.wrap(MARGIN.params().positionCharge.raw() * shorts);
+        return charge + charge.mulUp(MARGIN.params().buffer);
+    }
+
+    function _nothing(Case memory c) private view returns (BidPreview memory b) {
+        b.discountedPrice = c.p.price(_elapsed(c.auction));
+        b.insolvent = c.auction.insolvent;
+    }
+
+    function _preview(Case memory c, Wad fraction) private view returns (BidPreview memory b) {
+        b = _nothing(c);
+        Wad estate = AuctionMath.estate(c.margin.equity, c.auction.received);
+        b.maxFraction = _maxFraction(c, b, estate);
+        b.fraction = fraction.minWad(b.maxFraction);
+        if (b.insolvent) _setBounty(c, b);
+        else _setPrice(c, b, estate);
+    }
+
+    function _maxFraction(Case memory c, BidPreview memory b, Wad estate) private pure returns (Wad) {
+        if (b.insolvent || c.margin.mark.absS() < c.p.dust) return Wad.wrap(ONE);
+        return AuctionMath.maxFraction(c.margin, c.fixed_, estate, b.discountedPrice);
+    }
+
+    function _setBounty(Case memory c, BidPreview memory b) private view {
+        Wad bounty = c.p.bounty(c.margin, b.fraction, _elapsed(c.auction)).minWad(INSURANCE.balance());
+        b.payment = -Wad.wrap(bounty.raw().floorUnit(UNIT)).signed();
+    }
+
+    function _setPrice(Case memory c, BidPreview memory b, Wad estate) private view {
+        Wad part = estate.mulUp(b.fraction);
+        b.payment = Wad.wrap(part.mulUp(b.discountedPrice).raw().ceilUnit(UNIT)).signed();
+        Wad profit = (part.signed() - b.payment).positive();
+        b.penalty = Wad.wrap(profit.mulDown(c.p.penaltyShare).raw().floorUnit(UNIT));
+    }
+
+    function _store(address account, Case memory c, BidPreview memory b) private {
+        ++c.auction.nonce;
+        c.auction.received = c.auction.received + b.payment.positive();
+        _auctions[account] = c.auction;
+    }
+
+    /// @dev The solvent leg keeps what earlier bids paid in; the insolvent leg hands everything over.
+    function _fill(address account, Case memory c, BidPreview memory b) private {
+        Wad keep = b.insolvent ? Wad.wrap(0) : c.auction.received - b.payment.positive();
+        if (b.insolvent && !b.payment.isZeroS()) INSURANCE.payBounty(address(MARKET), b.payment.absS());
+        Wad insured = Wad.wrap(b.penalty.mulDown(c.p.insurancePart).raw().floorUnit(UNIT));
+        MARKET.moveSlice(account, msg.sender, b.fraction, keep, b.payment, insured, b.penalty - insured);
+    }
+
+    // ------------------------------------------------------------ the pool closes
+
+    function closeInsolvent(address account) external nonReentrant {
+        _price();
+        Auction memory a = _auctions[account];
+        if (!_isLive(a)) revert NoAuction(account);
+        AuctionParams memory p = params();
+        uint256 elapsed = _elapsed(a);
+        if (!a.insolvent || elapsed < p.bountyTime.rawSeconds()) {
+            revert TooEarly(Seconds.wrap(uint64(a.insolvent ? elapsed : 0)), p.bountyTime);
+        }
+        MarginView memory m = MARGIN.marginOf(account);
+        if (_isHealthy(m)) revert Healthy(account, m.equity, m.maintenanceMargin);
+        _end(account, false);
+        MARKET.closeForPool(account, p.closeVolFactor);
+    }
+
+    // ------------------------------------------------------------ small things
+
+    /// @dev The oracle's price if the mode allows liquidation: not without a trustworthy price.
+    function _price() private view returns (Wad) {
+        OracleView memory seen = ORACLE.read();
+        if (seen.mode == Mode.FROZEN || BREAKER.effective(seen.mode) == Mode.FROZEN) revert ModeForbids(Mode.FROZEN);
+        return seen.price;
+    }
+
+    function _isLive(Auction memory a) private pure returns (bool) {
+        return a.startedAt.rawTime() != 0;
+    }
+
+    /// @dev A live auction goes on until the buffer margin is reached, so that it need not start again at once.
+    function _isHealthy(MarginView memory m) private pure returns (bool) {
+        return m.equity >= m.bufferMargin.signed();
+    }
+
+    function _elapsed(Auction memory a) private view returns (uint256) {
+        return blockTime().since(a.startedAt);
+    }
+
+    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
+        return false;
+    }
+}

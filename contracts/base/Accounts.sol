@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ERC20} from "solady/tokens/ERC20.sol";
+import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
+import {ILPVault} from "../interfaces/ILPVault.sol";
+import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
+import {IOptionMarket} from "../interfaces/IOptionMarket.sol";
+import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
+import {Packing} from "../libraries/Packing.sol";
+import {TokenUnits} from "../libraries/TokenUnits.sol";
+import {Addresses, Leg, MarginView} from "../types/Types.sol";
+import {SWad, SeriesId, Timestamp, Wad} from "../types/Units.sol";
+
+/// Balances, legs, open interest, exposures, and the token movements behind them.
+abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
+    using Packing for uint256;
+    using Packing for uint256[3];
+    using SafeCastLib for uint256;
+    using SafeTransferLib for address;
+    using TokenUnits for uint256;
+
+    /// @dev One slot. index: 1 + place in the list of accounts, 0 = unknown.
+    struct Account {
+        uint128 balance;
+        uint32 index;
+        uint8 legs;
+        uint8 shorts;
+        bool exposed; // some word of its exposure is not zero
+    }
+
+    /// Ends the list of an expiry's participants.
+    address internal constant END = address(1);
+
+    address internal immutable QUOTE;
+    uint256 internal immutable UNIT;
+    IOracleGuard internal immutable ORACLE;
+    IMarginEngine internal immutable MARGIN;
+    IInsuranceFund internal immutable INSURANCE;
+    ILPVault internal immutable VAULT;
+    uint256 internal immutable MAX_LEGS;
+
+    mapping(address => Account) internal _accounts;
+    mapping(address => mapping(uint256 => uint256)) internal _legs;
+    mapping(SeriesId => uint256) internal _interest;
+    /// Participants of an expiry as a linked list that starts at the zero address.
+    mapping(Timestamp => mapping(address => address)) internal _next;
+    mapping(address => uint256[3]) private _exposures;
+    uint256[3] private _uncovered;
+    uint256 private _total;
+    address[] private _list;
+
+    constructor(Addresses memory book, Wad maxLegs) {
+        QUOTE = book.quote;
+        UNIT = TokenUnits.unitOf(ERC20(book.quote).decimals());
+        ORACLE = IOracleGuard(book.oracle);
+        MARGIN = IMarginEngine(book.margin);
+        INSURANCE = IInsuranceFund(book.insurance);
+        VAULT = ILPVault(book.vault);
+        MAX_LEGS = maxLegs.raw() / 1e18;
+    }
+
+    function touch(address account) external nonReentrant {
+        _touch(account, ORACLE.read().price);
+    }
+
+    // ------------------------------------------------------------ views
+
+    function balanceOf(address account) external view returns (Wad) {
+        return Wad.wrap(_accounts[account].balance);
+    }
+
+    function legsOf(address account) external view returns (Leg[] memory) {
+        return _legsOf(account);
+    }
+
+    function accountCount() external view returns (uint256) {
+        return _list.length;
+    }
+
+    function accountAt(uint256 index) external view returns (address) {
+        return _list[index];
+    }
+
+    function openInterest(SeriesId id) external view returns (Wad longs, Wad shorts) {
+        uint256 word = _interest[id];
+        return (Wad.wrap(word.longLots() * Packing.LOT), Wad.wrap(word.shortLots() * Packing.LOT));
+    }
+
+    function uncovered() external view returns (Wad current, Wad[8] memory nodes) {
+        uint256[3] memory words = _uncovered;
+        current = words.exposureAt(0);
+        for (uint256 i; i < 8; ++i) {
+            nodes[i] = words.exposureAt(i + 1);
+        }
+    }
+
+    function totalBalances() external view returns (Wad) {
+        return Wad.wrap(_total);
+    }
+
+    // ------------------------------------------------------------ balances
+
+    function _credit(address account, uint256 amount) internal {
+        _accounts[account].balance += amount.toUint128();
+        _total += amount;
+    }
+
+    function _debit(address account, uint256 amount) internal {
+        uint256 balance = _accounts[account].balance;
+        if (amount > balance) revert InsufficientBalance(Wad.wrap(balance), Wad.wrap(amount));
+        _accounts[account].balance = uint128(balance - amount);
+        _total -= amount;
+    }
+
+    function _enlist(address account) internal {
+        if (_accounts[account].index != 0) return;
+        _list.push(account);
+        _accounts[account].index = uint32(_list.length);
+    }
+
+    // ------------------------------------------------------------ legs
+
+    function _legsOf(address account) internal view returns (Leg[] memory legs) {
+        legs = new Leg[](_accounts[account].legs);
+        for (uint256 i; i < legs.length; ++i) {
+            uint256 word = _legs[account][i];
+            legs[i] = Leg(word.idOf(), Packing.toSize(word.lotsOf()));
+        }
+    }
+
+    /// @dev Place and lots of a series in an account; place = number of legs if it has none.
+    function _find(address account, SeriesId id) internal view returns (uint256 place, int64 lots) {
+        uint256 count = _accounts[account].legs;
+        for (; place < count; ++place) {
+            uint256 word = _legs[account][place];
+            if (word.idOf().rawId() == id.rawId()) return (place, word.lotsOf());
+        }
+    }
+
+    /// @dev Adds lots to an account's position and keeps open interest, counts and participants right.
+    function _addLots(address account, SeriesId id, int64 added) internal returns (int64 lots) {
+        (uint256 place, int64 before) = _find(account, id);
+        lots = before + added;
+        _interest[id] = _interest[id].moveInterest(before, lots);
+        if (before == 0 && lots == 0) return 0;
+        if (before == 0) _join(account, id.expiryOf());
+        _writeLeg(account, place, id, before, lots);
+    }
+
+    function _writeLeg(address account, uint256 place, SeriesId id, int64 before, int64 lots) internal {
+        Account storage a = _accounts[account];
+        if (before < 0 && lots >= 0) --a.shorts;
+        if (before >= 0 && lots < 0) ++a.shorts;
+        if (lots != 0) {
+            if (before == 0) _countLeg(a);
+            _legs[account][place] = Packing.leg(id, lots);
+            return;
+        }
+        uint256 last = --a.legs;
+        if (place != last) _legs[account][place] = _legs[account][last];
+        delete _legs[account][last];
+    }
+
+    function _countLeg(Account storage a) private {
+        if (a.legs >= MAX_LEGS) revert TooManyLegs(a.legs + 1, Wad.wrap(MAX_LEGS * 1e18));
+        ++a.legs;
+    }
+
+    function _join(address account, Timestamp expiry) private {
+        mapping(address => address) storage next = _next[expiry];
+        if (next[account] != address(0)) return;
+        address head = next[address(0)];
+        next[account] = head == address(0) ? END : head;
+        next[address(0)] = account;
+    }
+
+    // ------------------------------------------------------------ margin and exposure
+
+    /// @dev Recomputes the account's exposure. Returns whether it meets its initial margin.
+    function _touch(address account, Wad spot) internal returns (bool ok, MarginView memory state) {
+        Account memory a = _accounts[account];
+        if (a.shorts == 0) {
+            if (a.exposed) _expose(account, [uint256(0), 0, 0]);
+            return (true, state);
+        }
+        Wad current;
+        Wad[8] memory nodes;
+        (ok, state, current, nodes) = MARGIN.assess(_legsOf(account), Wad.wrap(a.balance), spot);
+        uint256[3] memory words = Packing.exposure(current, nodes);
+        if (a.exposed || words[0] | words[1] | words[2] != 0) _expose(account, words);
+    }
+
+    function _requireInitial(address account, Wad spot) internal {
+        (bool ok, MarginView memory state) = _touch(account, spot);
+        if (!ok) revert InsufficientMargin(state.equity, state.initialMargin);
+    }
+
+    function _expose(address account, uint256[3] memory words) private {
+        uint256[3] storage own = _exposures[account];
+        for (uint256 i; i < 3; ++i) {
+            uint256 before = own[i];
+            if (before == words[i]) continue;
+            own[i] = words[i];
+            _uncovered[i] = _uncovered[i] - before + words[i];
+        }
+        _accounts[account].exposed = words[0] | words[1] | words[2] != 0;
+    }
+
+    // ------------------------------------------------------------ tokens; amounts are whole token units in wads
+
+    function _toVault(uint256 amount) internal {
+        if (amount == 0) return;
+        QUOTE.safeTransfer(address(VAULT), amount / UNIT);
+        VAULT.credit(Wad.wrap(amount));
+    }
+
+    function _fromVault(uint256 amount) internal {
+        if (amount != 0) VAULT.debit(address(this), Wad.wrap(amount));
+    }
+
+    function _toInsurance(uint256 amount) internal {
+        if (amount == 0) return;
+        QUOTE.safeTransfer(address(INSURANCE), amount / UNIT);
+        INSURANCE.credit(Wad.wrap(amount));
+    }
+
+    /// @dev `amount` > 0 flows to the vault, < 0 from it.
+    function _settleWithVault(int256 amount) internal {
+        if (amount > 0) _toVault(uint256(amount));
+        else _fromVault(uint256(-amount));
+    }
+
+    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
+        return false;
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {Packing} from "../libraries/Packing.sol";
+import {TokenUnits} from "../libraries/TokenUnits.sol";
+import {Addresses, Leg} from "../types/Types.sol";
+import {ONE, SWad, Wad, blockTime} from "../types/Units.sol";
+import {Settlement} from "./Settlement.sol";
+
+/// What the auction may do to accounts. Roundings leave the liquidated account healthier, by at most a lot.
+abstract contract Liquidation is Settlement {
+    using Packing for uint256;
+    using TokenUnits for uint256;
+
+    address internal immutable AUCTION;
+
+    constructor(Addresses memory book) {
+        AUCTION = book.auction;
+    }
+
+    modifier onlyAuction() {
+        if (msg.sender != AUCTION) revert OnlyAuction(msg.sender);
+        _;
+    }
+
+    function moveSlice(
+        address from, address to, Wad fraction, Wad keep, SWad payment, Wad toInsurance, Wad toVault
+    ) external onlyAuction nonReentrant {
+        Wad spot = ORACLE.read().price;
+        _requireLive(from);
+        _enlist(to);
+        _moveLegs(from, to, fraction.raw());
+        uint256 moved = _movable(from, fraction, keep);
+        _debit(from, moved);
+        _credit(to, moved);
+        _movePayment(from, to, payment.rawS());
+        _debit(to, toInsurance.raw() + toVault.raw());
+        _toInsurance(toInsurance.raw());
+        _toVault(toVault.raw());
+        _touch(from, spot);
+        _requireInitial(to, spot);
+        emit SliceMoved(from, to, fraction, Wad.wrap(moved), payment);
+    }
+
+    function closeForPool(address account, Wad volFactor) external onlyAuction nonReentrant {
+        Wad spot = ORACLE.read().price;
+        _requireLive(account);
+        Leg[] memory legs = _legsOf(account);
+        SWad cost = MARGIN.closeCost(legs, spot, volFactor);
+        SWad worth = _closeLegs(account, legs, spot);
+        uint256 paid = _payClose(account, cost.rawS());
+        if (worth > SWad.wrap(int256(paid))) _coverLoss(account, uint256(worth.rawS()) - paid, 1);
+        _touch(account, spot);
+        emit ClosedByPool(account, cost, Wad.wrap(paid));
+    }
+
+    /// @dev Legs of a past expiry have no market: settlement and sweep come first, and need nobody's consent.
+    function _requireLive(address account) private view {
+        for (uint256 i = _accounts[account].legs; i > 0; --i) {
+            uint256 word = _legs[account][i - 1];
+            if (word.idOf().expiryOf() <= blockTime()) revert SweepFirst(word.idOf().expiryOf());
+        }
+    }
+
+    function _movable(address from, Wad fraction, Wad keep) private view returns (uint256) {
+        return Wad.wrap(_accounts[from].balance).subFloor(keep).mulDown(fraction).raw().floorUnit(UNIT);
+    }
+
+    function _moveLegs(address from, address to, uint256 fraction) private {
+        for (uint256 i = _accounts[from].legs; i > 0; --i) {
+            uint256 word = _legs[from][i - 1];
+            int64 lots = _share(word.lotsOf(), fraction);
+            if (lots == 0) continue;
+            _addLots(from, word.idOf(), -lots);
+            _addLots(to, word.idOf(), lots);
+        }
+    }
+
+    /// @dev Shorts are moved rounded up, longs rounded down.
+    function _share(int64 lots, uint256 fraction) private pure returns (int64) {
+        if (lots >= 0) return int64(int256(uint256(uint64(lots)) * fraction / ONE));
+        return -int64(int256(FixedPointMathLib.fullMulDivUp(uint64(-lots), fraction, ONE)));
+    }
+
+    /// @dev A negative payment has already arrived in this contract's custody.
+    function _movePayment(address from, address to, int256 payment) private {
+        if (payment < 0) return _credit(to, uint256(-payment));
+        _debit(to, uint256(payment));
+        _credit(from, uint256(payment));
+    }
+
+    /// @dev Takes the legs out of the book; what they were worth in it, + the account owed.
+    function _closeLegs(address account, Leg[] memory legs, Wad spot) private returns (SWad worth) {
+        for (uint256 i; i < legs.length; ++i) {
+            worth = worth + LEDGER.trade(legs[i].id, -legs[i].size, spot, false).cost;
+            _addLots(account, legs[i].id, -Packing.toLots(legs[i].size));
+        }
+    }
+
+    /// @dev The account pays what it has; a cost below zero is paid to it.
+    function _payClose(address account, int256 cost) private returns (uint256 paid) {
+        if (cost < 0) {
+            uint256 received = uint256(-cost).floorUnit(UNIT);
+            _fromVault(received);
+            _credit(account, received);
+            return 0;
+        }
+        paid = FixedPointMathLib.min(uint256(cost).ceilUnit(UNIT), _accounts[account].balance);
+        _debit(account, paid);
+        _toVault(paid);
+    }
+}

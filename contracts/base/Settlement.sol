@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+import {ICircuitBreaker} from "../interfaces/ICircuitBreaker.sol";
+import {IGreekLedger} from "../interfaces/IGreekLedger.sol";
+import {Packing} from "../libraries/Packing.sol";
+import {TokenUnits} from "../libraries/TokenUnits.sol";
+import {Addresses, Mode, Solvency} from "../types/Types.sol";
+import {ONE, SWad, SeriesId, Timestamp, Wad, seriesId} from "../types/Units.sol";
+import {Accounts} from "./Accounts.sol";
+
+/// Settlement of an expiry: the price is fixed and the book leaves the ledger; then debtors pay, the payout scale is
+/// taken from the solvency statement, creditors are paid. Between those steps NAV carries what is owed either way.
+abstract contract Settlement is Accounts {
+    using Packing for uint256;
+    using SafeCastLib for uint256;
+    using TokenUnits for uint256;
+
+    struct Settled {
+        uint128 price; // 0 until settled
+        uint64 scale;
+        bool swept; // every debtor has paid
+        bool done;
+        address strikes; // data contract
+        address cursor; // next participant, 0 = start of the list
+        uint128 claims; // net of creditors
+        uint128 payable_; // what creditors still receive
+        uint128 debts; // net of debtors
+        uint128 collected;
+    }
+
+    /// @dev Payoffs are multiples of this, so that payoff times lots is exact.
+    uint256 private constant PAYOFF_UNIT = 1e6;
+
+    IGreekLedger internal immutable LEDGER;
+    ICircuitBreaker internal immutable BREAKER;
+
+    mapping(Timestamp => Settled) private _settled;
+    mapping(Timestamp => mapping(address => uint256)) private _claims;
+    Timestamp[] internal _live;
+    uint128 private _settledLongs;
+    uint128 private _settledShorts;
+
+    constructor(Addresses memory book) {
+        LEDGER = IGreekLedger(book.ledger);
+        BREAKER = ICircuitBreaker(book.breaker);
+    }
+
+    // ------------------------------------------------------------ price
+
+    function settleExpiry(Timestamp expiry, uint80 roundId) external nonReentrant {
+        Settled storage s = _settled[expiry];
+        if (s.price != 0) revert AlreadySettled(expiry);
+        (Wad[] memory strikes,) = LEDGER.vols(expiry);
+        Wad price = ORACLE.fixSettlement(expiry, roundId);
+        s.price = price.raw().toUint128();
+        s.strikes = SSTORE2.write(abi.encode(strikes));
+        (uint256 longs, uint256 shorts) = _takeInterest(expiry, strikes, price.raw());
+        _settledLongs += longs.toUint128();
+        _settledShorts += shorts.toUint128();
+        LEDGER.remove(expiry);
+        emit ExpirySettled(expiry, price, SWad.wrap(int256(longs) - int256(shorts)));
+    }
+
+    /// @dev Gross payoffs of all longs and of all shorts; open interest ends here.
+    function _takeInterest(Timestamp expiry, Wad[] memory strikes, uint256 price)
+        private
+        returns (uint256 longs, uint256 shorts)
+    {
+        for (uint256 i; i < 2 * strikes.length; ++i) {
+            SeriesId id = seriesId(expiry, i / 2, i % 2 == 1);
+            uint256 word = _interest[id];
+            if (word == 0) continue;
+            delete _interest[id];
+            uint256 payoff = _payoff(price, strikes[i / 2].raw(), id.isCallOf());
+            longs += _times(payoff, word.longLots());
+            shorts += _times(payoff, word.shortLots());
+        }
+    }
+
+    function _payoff(uint256 price, uint256 strike, bool isCall) private pure returns (uint256 payoff) {
+        payoff = isCall
+            ? FixedPointMathLib.zeroFloorSub(price, strike)
+            : FixedPointMathLib.zeroFloorSub(strike, price);
+        payoff -= payoff % PAYOFF_UNIT;
+    }
+
+    /// @dev Exact: lot * payoff unit = 1e18.
+    function _times(uint256 payoff, uint256 lots) private pure returns (uint256) {
+        return payoff / PAYOFF_UNIT * lots;
+    }
+
+    // ------------------------------------------------------------ sweep
+
+    function sweep(Timestamp expiry, uint256 max) external nonReentrant returns (bool done) {
+        Settled storage s = _settled[expiry];
+        if (s.price == 0) revert NotSettled(expiry);
+        if (s.done) return true;
+        uint256 left = max;
+        if (!s.swept) left = _collect(expiry, s, left);
+        if (s.swept && !s.done) _pay(expiry, s, left);
+        return s.done;
+    }
+
+    /// @dev First pass: every account's legs become a debt that it pays or a claim that waits.
+    function _collect(Timestamp expiry, Settled storage s, uint256 left) private returns (uint256) {
+        Wad[] memory strikes = abi.decode(SSTORE2.read(s.strikes), (Wad[]));
+        Wad spot = ORACLE.read().price;
+        address account = _resume(expiry, s);
+        uint256 collected;
+        for (; left != 0 && account != END; --left) {
+            collected += _collectFrom(account, expiry, s, strikes);
+            _touch(account, spot);
+            account = _next[expiry][account];
+        }
+        s.cursor = account;
+        _toVault(collected);
+        if (account == END) _snapshot(expiry, s);
+        return left;
+    }
+
+    function _resume(Timestamp expiry, Settled storage s) private view returns (address account) {
+        account = s.cursor;
+        if (account == address(0)) account = _next[expiry][address(0)];
+        if (account == address(0)) account = END;
+    }
+
+    function _collectFrom(address account, Timestamp expiry, Settled storage s, Wad[] memory strikes)
+        private
+        returns (uint256 paid)
+    {
+        (bool any, uint256 long, uint256 short) = _removeLegs(account, expiry, s.price, strikes);
+        if (!any) return 0;
+        _settledShorts -= uint128(short);
+        _settledLongs -= uint128(FixedPointMathLib.min(long, short));
+        if (long > short) {
+            _claims[expiry][account] = long - short;
+            s.claims += uint128(long - short);
+            return 0;
+        }
+        uint256 debt = short - long;
+        paid = FixedPointMathLib.min(_accounts[account].balance, debt.ceilUnit(UNIT));
+        _debit(account, paid);
+        s.debts += uint128(debt);
+        s.collected += uint128(paid);
+        if (debt > paid) _coverLoss(account, debt - paid, 0);
+        emit AccountSettled(account, expiry, -SWad.wrap(int256(debt)), Wad.wrap(paid));
+    }
+
+    /// @dev Gross payoff of the account's longs and of its shorts.
+    function _removeLegs(address account, Timestamp expiry, uint256 price, Wad[] memory strikes)
+        private
+        returns (bool any, uint256 long, uint256 short)
+    {
+        for (uint256 i = _accounts[account].legs; i > 0; --i) {
+            uint256 word = _legs[account][i - 1];
+            SeriesId id = word.idOf();
+            if (id.expiryOf() != expiry) continue;
+            any = true;
+            int64 lots = word.lotsOf();
+            uint256 payoff = _payoff(price, strikes[id.strikeIndexOf()].raw(), id.isCallOf());
+            if (lots > 0) long += _times(payoff, uint64(lots));
+            else short += _times(payoff, uint64(-lots));
+            _writeLeg(account, i - 1, id, lots, 0);
+        }
+    }
+
+    /// @dev The fund pays first; the pool bears the rest. cause: 0 settlement, 1 close by the pool.
+    function _coverLoss(address account, uint256 loss, uint8 cause) internal {
+        Wad insured = INSURANCE.cover(Wad.wrap(loss), BREAKER.mode() == Mode.WIND_DOWN);
+        emit BadDebt(account, Wad.wrap(loss), insured, cause);
+    }
+
+    /// @dev All debtors have paid: claims become payable at the pool's scale, the rest of them is written off.
+    function _snapshot(Timestamp expiry, Settled storage s) private {
+        Wad scale = VAULT.assess().scale;
+        s.scale = uint64(scale.raw());
+        s.payable_ = uint128(Wad.wrap(s.claims).mulUp(scale).raw());
+        _settledLongs -= s.claims - s.payable_;
+        s.swept = true;
+        s.cursor = address(0);
+        emit ShortsSwept(expiry, Wad.wrap(s.claims), Wad.wrap(s.debts), Wad.wrap(s.collected), scale);
+        if (s.claims == 0) _finish(expiry, s);
+    }
+
+    /// @dev Second pass: creditors are paid as far as the vault's cash goes; the sweep continues when more comes in.
+    function _pay(Timestamp expiry, Settled storage s, uint256 left) private {
+        address account = _resume(expiry, s);
+        uint256 cash = VAULT.cash().raw();
+        uint256 sum;
+        for (; left != 0 && account != END; --left) {
+            uint256 paid = (_claims[expiry][account] * s.scale / ONE).floorUnit(UNIT);
+            if (sum + paid > cash) cash += _drawInsurance(sum + paid - cash);
+            if (sum + paid > cash) break;
+            sum += paid;
+            _payClaim(account, expiry, paid);
+            account = _next[expiry][account];
+        }
+        s.cursor = account;
+        s.payable_ -= uint128(sum);
+        _settledLongs -= uint128(sum);
+        _fromVault(sum);
+        if (account == END) _finish(expiry, s);
+    }
+
+    function _payClaim(address account, Timestamp expiry, uint256 paid) private {
+        uint256 claim = _claims[expiry][account];
+        if (claim == 0) return;
+        delete _claims[expiry][account];
+        _credit(account, paid);
+        emit AccountSettled(account, expiry, SWad.wrap(int256(claim)), Wad.wrap(paid));
+    }
+
+    /// @dev The fund stands in for cash that the pool does not have at all; not for cash that a venue still holds.
+    function _drawInsurance(uint256 short) private returns (uint256) {
+        Solvency memory state = VAULT.solvency();
+        Wad own = state.assets.subFloor(INSURANCE.balance()) + state.shortReceivable;
+        Wad lacking = state.longs.subFloor(own);
+        Wad drawn = lacking.minWad(Wad.wrap(short.ceilUnit(UNIT)));
+        return drawn.isZero() ? 0 : INSURANCE.cover(drawn, true).raw();
+    }
+
+    /// @dev What rounding left payable falls to the pool.
+    function _finish(Timestamp expiry, Settled storage s) private {
+        _settledLongs -= s.payable_;
+        s.payable_ = 0;
+        s.done = true;
+        uint256 last = _live.length - 1;
+        for (uint256 i = _placeOf(expiry); i < last; ++i) {
+            _live[i] = _live[i + 1];
+        }
+        _live.pop();
+    }
+
+    function _placeOf(Timestamp expiry) private view returns (uint256 i) {
+        while (_live[i] != expiry) ++i;
+    }
+
+    // ------------------------------------------------------------ views
+
+    function settledOwed() external view returns (SWad) {
+        return SWad.wrap(int256(uint256(_settledLongs)) - int256(uint256(_settledShorts)));
+    }
+
+    function grossMarks(Wad spot) external view returns (Wad longs, Wad shorts) {
+        (longs, shorts) = (Wad.wrap(_settledLongs), Wad.wrap(_settledShorts));
+        Timestamp[] memory expiries = LEDGER.expiries();
+        for (uint256 i; i < expiries.length; ++i) {
+            (Wad[] memory calls, Wad[] memory puts) = MARGIN.seriesValues(expiries[i], spot);
+            for (uint256 k; k < 2 * calls.length; ++k) {
+                Wad value = k % 2 == 1 ? calls[k / 2] : puts[k / 2];
+                uint256 word = _interest[seriesId(expiries[i], k / 2, k % 2 == 1)];
+                longs = longs + Wad.wrap(word.longLots() * Packing.LOT).mulUp(value);
+                shorts = shorts + Wad.wrap(word.shortLots() * Packing.LOT).mulDown(value);
+            }
+        }
+    }
+
+    function settlementOf(Timestamp expiry)
+        external
+        view
+        returns (Wad price, Wad scale, bool shortsSwept, bool done)
+    {
+        Settled storage s = _settled[expiry];
+        return (Wad.wrap(s.price), Wad.wrap(s.scale), s.swept, s.done);
+    }
+
+    function payoffOf(SeriesId id) external view returns (bool settled, Wad payoff) {
+        Settled storage s = _settled[id.expiryOf()];
+        if (s.price == 0) return (false, payoff);
+        Wad[] memory strikes = abi.decode(SSTORE2.read(s.strikes), (Wad[]));
+        return (true, Wad.wrap(_payoff(s.price, strikes[id.strikeIndexOf()].raw(), id.isCallOf())));
+    }
+
+    function liveExpiries() external view returns (Timestamp[] memory) {
+        return _live;
+    }
+}
