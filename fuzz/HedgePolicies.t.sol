@@ -17,7 +17,7 @@ contract HedgePoliciesTest is Base {
     IntervalPolicy private hourly = new IntervalPolicy(IntervalParams(Seconds.wrap(3600), Seconds.wrap(600)));
 
     function _band(uint256 riskAversion, uint256 low, uint256 high) private returns (BandPolicy) {
-        return new BandPolicy(BandParams(Wad.wrap(riskAversion), Wad.wrap(low), Wad.wrap(high)));
+        return new BandPolicy(BandParams(Wad.wrap(riskAversion), Wad.wrap(low), Wad.wrap(high), Wad.wrap(0)));
     }
 
     function _width(uint256 cost, uint256 spot, int256 gamma, uint256 nav, uint256 aversion)
@@ -95,6 +95,15 @@ contract HedgePoliciesTest is Base {
         HedgeDecision memory d = band.decide(_input(-15e18, 5e18));
         check(!d.due, "10 < 10.77");
         eq(d.trade, 0, "no trade");
+    }
+
+    /// 5 % of 10.77 is 0.54: a trade of 0.53 is not worth it.
+    function test_decide_dustAtTheEdge_isNotDue() public {
+        BandParams memory p = band.params();
+        p.minTrade = Wad.wrap(0.05e18);
+        BandPolicy patient = new BandPolicy(p);
+        check(!patient.decide(_input(-11.3e18, 0)).due, "0.53");
+        check(patient.decide(_input(-11.32e18, 0)).due, "0.55");
     }
 
     function test_decide_stressedOutsideTheBand_tradesToZero() public view {

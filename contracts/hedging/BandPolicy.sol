@@ -14,23 +14,25 @@ contract BandPolicy is IHedgePolicy {
     Wad private immutable RISK_AVERSION;
     Wad private immutable MIN_BAND;
     Wad private immutable MAX_BAND;
+    Wad private immutable MIN_TRADE;
 
     constructor(BandParams memory params_) {
         ParamBounds.check(params_);
         RISK_AVERSION = params_.riskAversion;
         MIN_BAND = params_.minBand;
         MAX_BAND = params_.maxBand;
+        MIN_TRADE = params_.minTrade;
     }
 
     function params() external view returns (BandParams memory) {
-        return BandParams(RISK_AVERSION, MIN_BAND, MAX_BAND);
+        return BandParams(RISK_AVERSION, MIN_BAND, MAX_BAND, MIN_TRADE);
     }
 
     function decide(HedgeInput calldata input) external view returns (HedgeDecision memory decision) {
         decision.band = _band(input);
         decision.trade =
             BandMath.toEdge(input.bookDelta + input.hedgeDelta, decision.aim, decision.band, input.stressed);
-        decision.due = !decision.trade.isZeroS();
+        decision.due = !decision.trade.isZeroS() && decision.trade.absS() >= decision.band.mulDown(MIN_TRADE);
     }
 
     function _band(HedgeInput calldata input) private view returns (Wad) {

@@ -35,8 +35,9 @@ abstract contract VenueAccount is IHedgeManager {
         uint128 shortfall;
     }
 
-    /// Halvings when a size does not fit: the answer is within 1/64 of the largest size that does.
-    uint256 private constant HALVINGS = 6;
+    /// Search of the largest size that fits, down to 1/4096; within 1/16 of it.
+    uint256 private constant HALVINGS = 12;
+    uint256 private constant REFINEMENTS = 4;
     /// The bid-ask is measured with this fraction of what the pool owns.
     uint256 private constant PROBE_FRACTION = 1000;
     Wad private constant UNLIMITED = Wad.wrap(type(uint128).max);
@@ -163,13 +164,17 @@ abstract contract VenueAccount is IHedgeManager {
         return trade.isNegative() ? spot - slip : spot + slip;
     }
 
-    /// @dev The part of `trade` that the venue fills within the limit, found by halving.
+    /// @dev The part of `trade` that the venue fills within the limit: halved until it fits, then refined.
     function _fillable(SWad trade, Wad spot) internal view returns (SWad) {
         Wad limit = _limit(trade, spot);
-        if (_fits(trade, limit)) return trade;
-        int256 good;
-        int256 step = trade.rawS() / 2;
-        for (uint256 i; i < HALVINGS && step != 0; ++i) {
+        int256 good = trade.rawS();
+        for (uint256 i; !_fits(SWad.wrap(good), limit); ++i) {
+            if (i == HALVINGS) return SWad.wrap(0);
+            good /= 2;
+        }
+        if (good == trade.rawS()) return trade;
+        int256 step = good / 2;
+        for (uint256 i; i < REFINEMENTS; ++i) {
             if (_fits(SWad.wrap(good + step), limit)) good += step;
             step /= 2;
         }
@@ -184,11 +189,15 @@ abstract contract VenueAccount is IHedgeManager {
     /// @dev The part of `trade` after which leverage stays within its maximum if all cash became margin. Trades that
     /// reduce the position always pass.
     function _affordable(SWad trade, SWad size_, SWad equity_, Wad spot) internal view returns (SWad) {
-        SWad after_ = size_ + trade;
-        if (TARGET_LEVERAGE.isZero() || after_.absS() <= size_.absS()) return trade;
-        Wad owned = (equity_ + VAULT.cash().signed() - _costOf(trade, spot).signed()).positive();
-        SWad most = owned.mulDown(MAX_LEVERAGE).divDown(spot).signed();
-        SWad allowed = after_.minSWad(most).maxSWad(-most) - size_;
+        if (TARGET_LEVERAGE.isZero() || (size_ + trade).absS() <= size_.absS()) return trade;
+        SWad owned = equity_ + VAULT.cash().signed();
+        SWad costless = _levered(trade, size_, owned, spot);
+        return _levered(costless, size_, owned - _costOf(costless, spot).signed(), spot);
+    }
+
+    function _levered(SWad trade, SWad size_, SWad owned, Wad spot) private view returns (SWad) {
+        SWad most = owned.positive().mulDown(MAX_LEVERAGE).divDown(spot).signed();
+        SWad allowed = (size_ + trade).minSWad(most).maxSWad(-most) - size_;
         return allowed.isNegative() == trade.isNegative() ? allowed : SWad.wrap(0);
     }
 

@@ -132,6 +132,7 @@ library ParamBounds {
         _wad("band.riskAversion", p.riskAversion, 0.001e18, 1e24);
         _wad("band.minBand", p.minBand, 0, 10e18);
         _wad("band.maxBand", p.maxBand, 0, 10e18);
+        _wad("band.minTrade", p.minTrade, 0, 1e18);
         _order("band.minBand", p.minBand, "band.maxBand", p.maxBand);
     }
 

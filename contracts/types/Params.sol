@@ -119,6 +119,7 @@ struct BandParams {
     Wad riskAversion;
     Wad minBand; // clamp of the band as a share of NAV / S
     Wad maxBand;
+    Wad minTrade; // smallest trade as a share of the band: at the edge, dust is not worth its gas; 0 = off
 }
 
 /// Interval policy: due once in every slot of a fixed schedule, phase + n * interval.
