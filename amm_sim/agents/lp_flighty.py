@@ -36,7 +36,7 @@ class FlightyLP(Behaviour):
             return []
         if self.frightened(pool):
             shares = rounded_down(own.lp_shares)
-            return [RequestWithdrawal(shares)] if shares > 0.0 else []
+            return [RequestWithdrawal(shares)] if shares >= 1.0 else []
         return joining(own, self.capital) if seen.time - seen.start < self.join else []
 
     def frightened(self, pool: PoolView) -> bool:

@@ -38,7 +38,7 @@ class Bars:
         first = max(int(np.searchsorted(self.times, start, side="right")) - 1, 0)
         if first > 0 and self.times[first - 1] + self.interval == start:
             first -= 1
-        last = int(np.searchsorted(self.times, end, side="left"))
+        last = int(np.searchsorted(self.times, end, side="right"))
         if last < len(self.times) and (last == 0 or self.times[last - 1] + self.interval < end):
             last += 1
         return Bars(self.file, self.times[first:last], self.prices[first:last], self.interval)
