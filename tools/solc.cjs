@@ -45,12 +45,12 @@ function importFrom({ basePath, includePaths, allowPaths }) {
   };
 }
 
-/** Groups of selected files, one job each: every file that defines a contract, long ones first; the rest. */
+/** Groups of selected files, one job each: every file that yields bytecode, long ones first; the rest. */
 function split(input) {
   const content = (file) => input.sources[file]?.content ?? "";
   const selected = Object.keys(input.settings?.outputSelection ?? {});
   if (!selected.every((file) => file in input.sources)) return [selected]; // "*" and the like
-  const contracts = selected.filter((file) => /^contract\s/m.test(content(file)));
+  const contracts = selected.filter((file) => /^(contract|library)\s/m.test(content(file)));
   const rest = selected.filter((file) => !contracts.includes(file));
   contracts.sort((a, b) => content(b).length - content(a).length);
   return [...contracts.map((file) => [file]), rest].filter((group) => group.length > 0);
@@ -66,7 +66,8 @@ function inputFor(input, files) {
 /** Names the contract in an error that solc does not locate, such as one of stack depth. */
 function located(error, files) {
   if (error.sourceLocation !== undefined || files.length > 1) return error;
-  return { ...error, formattedMessage: `${files[0]}: ${error.formattedMessage}` };
+  const name = (text) => `${files[0]}: ${text}`;
+  return { ...error, message: name(error.message), formattedMessage: name(error.formattedMessage) };
 }
 
 function merge(outputs, groups) {
