@@ -27,8 +27,11 @@ contract VolSurface is IVolSurface {
 
     /// @dev An update in progress; times are wad years to expiry.
     struct Move {
+        PricingParams p;
         SviSlice slice;
         SviSlice earlier;
+        Timestamp feedAt;
+        uint256 confidence;
         int256 time;
         int256 earlierTime; // 0 = no earlier expiry to compare with
         uint256 spot;
@@ -92,36 +95,34 @@ contract VolSurface is IVolSurface {
     // ------------------------------------------------------------ update
 
     function _update(Timestamp expiry, bool first) private {
-        PricingParams memory p = params();
-        Head memory head = _heads[expiry];
-        (SviSlice memory slice, Wad confidence, Timestamp feedAt) = FEED.latestSlice(expiry);
-        if (Timestamp.unwrap(feedAt) == 0) revert NoVolFeed(expiry);
-        Move memory move = _start(expiry, slice, first ? type(uint256).max : _step(p, head.updatedAt));
-        uint256[3] memory words = _moveAnchors(move, _strikesOf(expiry), _words[expiry], p);
+        Move memory move = _start(expiry, first);
+        uint256[3] memory words = _words[expiry];
+        _moveAnchors(move, words, _strikesOf(expiry));
+        _store(expiry, move, words);
+    }
+
+    function _store(Timestamp expiry, Move memory move, uint256[3] memory words) private {
         _words[expiry] = words;
-        head.updatedAt = uint32(block.timestamp);
-        head.feedAt = uint32(Timestamp.unwrap(feedAt));
-        head.gap = uint64(move.gap);
-        head.confidence = uint64(FixedPointMathLib.min(confidence.raw(), ONE));
-        head.arbitrageFree = move.arbitrageFree;
-        _heads[expiry] = head;
-        _emitUpdate(expiry, words, head);
-    }
-
-    function _emitUpdate(Timestamp expiry, uint256[3] memory words, Head memory head) private {
+        _heads[expiry] = Head({
+            updatedAt: uint32(block.timestamp),
+            feedAt: uint32(Timestamp.unwrap(move.feedAt)),
+            gap: uint64(move.gap),
+            confidence: uint64(move.confidence),
+            arbitrageFree: move.arbitrageFree
+        });
         (Wad[] memory vols,) = AnchorPack.unpack(words, _strikesOf(expiry).length);
-        emit AnchorsUpdated(expiry, vols, Wad.wrap(head.gap), Wad.wrap(head.confidence));
+        emit AnchorsUpdated(expiry, vols, Wad.wrap(move.gap), Wad.wrap(move.confidence));
     }
 
-    function _start(Timestamp expiry, SviSlice memory slice, uint256 step)
-        private
-        view
-        returns (Move memory move)
-    {
-        move.slice = slice;
+    function _start(Timestamp expiry, bool first) private view returns (Move memory move) {
+        move.p = params();
+        Wad confidence;
+        (move.slice, confidence, move.feedAt) = FEED.latestSlice(expiry);
+        if (Timestamp.unwrap(move.feedAt) == 0) revert NoVolFeed(expiry);
+        move.confidence = FixedPointMathLib.min(confidence.raw(), ONE);
         move.time = _years(expiry);
         move.spot = ORACLE.read().price.raw();
-        move.step = step;
+        move.step = first ? type(uint256).max : _step(move.p, _heads[expiry].updatedAt);
         move.arbitrageFree = true;
         _setEarlier(move, expiry);
     }
@@ -132,25 +133,21 @@ contract VolSurface is IVolSurface {
         return p.anchorSpeed.raw() * (block.timestamp - updatedAt) / (3600 * AnchorPack.VOL_UNIT);
     }
 
-    function _moveAnchors(Move memory move, Wad[] memory strikes, uint256[3] memory words, PricingParams memory p)
-        private
-        pure
-        returns (uint256[3] memory next)
-    {
+    function _moveAnchors(Move memory move, uint256[3] memory words, Wad[] memory strikes) private pure {
         for (uint256 i; i < strikes.length; ++i) {
             int256 k = FixedPointMathLib.lnWad(int256(strikes[i].raw() * ONE / move.spot));
-            uint256 target = _target(move, k, p);
-            uint256 vol = _toward(move, AnchorPack.rawVolAt(words, i), target);
+            uint256 target = _target(move, k);
+            uint256 vol = _toward(move.step, AnchorPack.rawVolAt(words, i), target);
             move.gap = FixedPointMathLib.max(move.gap, FixedPointMathLib.dist(vol, target) * AnchorPack.VOL_UNIT);
-            AnchorPack.set(next, i, vol, _weight(k, p.weightWidth));
+            AnchorPack.set(words, i, vol, _weight(k, move.p.weightWidth));
         }
     }
 
     /// @dev The slice's vol at k in units of the packing; notes what arbitrage the slice allows there.
-    function _target(Move memory move, int256 k, PricingParams memory p) private pure returns (uint256) {
+    function _target(Move memory move, int256 k) private pure returns (uint256) {
         Svi.Jet memory j = move.slice.jet(k);
         if (move.arbitrageFree) move.arbitrageFree = Svi.noButterfly(j, k, move.time) && _noCalendar(move, j, k);
-        uint256 vol = FixedPointMathLib.clamp(Svi.volOf(j.v).raw(), p.minVol.raw(), p.maxVol.raw());
+        uint256 vol = FixedPointMathLib.clamp(Svi.volOf(j.v).raw(), move.p.minVol.raw(), move.p.maxVol.raw());
         return AnchorPack.toRawVol(vol);
     }
 
@@ -159,9 +156,9 @@ contract VolSurface is IVolSurface {
         return Svi.noCalendar(move.earlier.jet(k).v, move.earlierTime, j.v, move.time);
     }
 
-    function _toward(Move memory move, uint256 from, uint256 target) private pure returns (uint256) {
-        if (FixedPointMathLib.dist(from, target) <= move.step) return target;
-        return target > from ? from + move.step : from - move.step;
+    function _toward(uint256 step, uint256 from, uint256 target) private pure returns (uint256) {
+        if (FixedPointMathLib.dist(from, target) <= step) return target;
+        return target > from ? from + step : from - step;
     }
 
     /// @dev 1 / (1 + (k / width)^2).

@@ -15,6 +15,7 @@ interface IGreekLedger {
     event Removed(Timestamp indexed expiry, SWad liability);
 
     error OnlyMarket(address caller);
+    error AlreadyListed(Timestamp expiry);
     error UnknownExpiry(Timestamp expiry);
     error UnknownSeries(SeriesId id);
     error TooManyExpiries(uint256 count, uint256 limit);

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
+import {BookGreeks} from "../types/Types.sol";
+import {ONE, SWad, Wad} from "../types/Units.sol";
+import {AnchorPack} from "./AnchorPack.sol";
+import {Black76} from "./Black76.sol";
+import {BookMath} from "./BookMath.sol";
+
+/// How an expiry's book is stored: 13 slots and a data contract. Packed units: lots (1e-6 contract), shifts Q64,
+/// vega and theta 1e-9 quote, gamma 1e-12, node values 1e-6 quote; the rest wads.
+library LedgerStore {
+    using FixedPointMathLib for uint256;
+
+    struct Entry {
+        address data; // V, then strike and ln(strike / first strike) of each
+        int80 shift; // u* at the last trade or refresh
+        // the last refresh, which fixes the stress nodes
+        int80 refShift;
+        uint96 refSpot;
+        uint32 refTime;
+        // C(q) and the traders' Greeks at the last trade or refresh
+        int96 liability;
+        int88 delta;
+        int72 vega;
+        uint96 spot;
+        uint32 time;
+        int72 theta;
+        int56 gamma;
+        uint256[2] nodes; // eight int64
+        int80 puts; // sum of put positions, lots
+        int176 putStrikes; // sum of put position * strike, lots * wad
+        uint256[3] net; // calls plus puts per strike, int64 lots
+        uint256[3] anchors; // as of the last refresh, see AnchorPack
+    }
+
+    uint256 private constant FINE = 1e9;
+    uint256 private constant GAMMA_UNIT = 1e6;
+
+    // ------------------------------------------------------------ static data
+
+    function writeData(Wad[] calldata strikes, Wad impact) internal returns (address) {
+        bytes memory data = abi.encodePacked(impact.raw());
+        for (uint256 i; i < strikes.length; ++i) {
+            int256 ln = Black76.lnRatio(strikes[i].raw(), strikes[0].raw());
+            data = abi.encodePacked(data, strikes[i].raw(), ln);
+        }
+        return SSTORE2.write(data);
+    }
+
+    function countOf(bytes memory data) internal pure returns (uint256) {
+        return data.length / 64;
+    }
+
+    function impactOf(bytes memory data) internal pure returns (uint256) {
+        return _word(data, 0);
+    }
+
+    function strikeOf(bytes memory data, uint256 i) internal pure returns (uint256) {
+        return _word(data, 1 + 2 * i);
+    }
+
+    function _word(bytes memory data, uint256 i) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := mload(add(add(data, 32), shl(5, i)))
+        }
+    }
+
+    // ------------------------------------------------------------ book
+
+    /// @notice The book at a spot and time; `maxShift` is the cap of |u|, wad.
+    function load(Entry storage e, uint256 spot, uint256 secondsLeft, uint256 maxShift)
+        internal
+        view
+        returns (BookMath.Book memory x)
+    {
+        bytes memory data = SSTORE2.read(e.data);
+        uint256 n = countOf(data);
+        x.impact = impactOf(data);
+        BookMath.place(x, spot, secondsLeft);
+        (x.puts, x.putStrikes) = (e.puts, e.putStrikes);
+        x.strikes = new BookMath.Strike[](n);
+        int256 ln = Black76.lnRatio(spot, strikeOf(data, 0));
+        (uint256 least, uint256 most) = (type(uint256).max, 0);
+        for (uint256 i; i < n; i += 4) {
+            (uint256 net, uint256 anchors) = (e.net[i / 4], e.anchors[i / 4]);
+            for (uint256 k = i; k < n && k < i + 4; ++k) {
+                _fill(x.strikes[k], data, k, ln, net, anchors);
+                (least, most) = (least.min(uint32(anchors)), most.max(uint32(anchors)));
+                (net, anchors) = (net >> 64, anchors >> 64);
+            }
+        }
+        x.limit = limitOf(least, most, maxShift);
+    }
+
+    function _fill(BookMath.Strike memory k, bytes memory data, uint256 i, int256 ln, uint256 net, uint256 anchors)
+        private
+        pure
+    {
+        unchecked {
+            k.q = int64(uint64(net));
+            k.strike = _word(data, 1 + 2 * i);
+            k.ln = ln - int256(_word(data, 2 + 2 * i));
+            k.anchor = (uint256(uint32(anchors)) << 64) * AnchorPack.VOL_UNIT / ONE;
+            k.weight = (uint256(uint32(anchors >> 32)) << 64) * AnchorPack.WEIGHT_UNIT / ONE;
+        }
+    }
+
+    /// @notice U_eff = min(cap, least anchor / 2, room below the largest vol that is priced), Q64.
+    function limitOf(uint256 least, uint256 most, uint256 maxShift) internal pure returns (int256) {
+        uint256 room = Black76.MAX_VOL.zeroFloorSub(most * AnchorPack.VOL_UNIT);
+        uint256 limit = maxShift.min(least * AnchorPack.VOL_UNIT / 2).min(room);
+        return int256((limit << 64) / ONE);
+    }
+
+    function setNet(Entry storage e, uint256 i, int256 lots) internal {
+        uint256 shift = 64 * (i % 4);
+        uint256 word = e.net[i / 4];
+        e.net[i / 4] = (word & ~(uint256(type(uint64).max) << shift)) | uint256(uint64(int64(lots))) << shift;
+    }
+
+    // ------------------------------------------------------------ Greeks
+
+    /// @notice Writes the Greeks of the book at a shift. A Greek that does not fit is stored as the largest that does.
+    function writeGreeks(Entry storage e, BookMath.Book memory x, BookMath.Sums memory s, int256 u) internal {
+        e.shift = int80(u);
+        e.liability = int96(_fit(BookMath.objective(x, s, u) / int256(BookMath.LOTS), 96));
+        e.delta = int88(_fit((s.delta - x.puts * int256(ONE)) / int256(BookMath.LOTS), 88));
+        e.vega = int72(_fit(BookMath.vegaOf(x, s.vega) / int256(BookMath.LOTS * FINE), 72));
+        e.spot = uint96(x.spot);
+        e.time = uint32(block.timestamp);
+        e.theta = int72(_fit(BookMath.thetaOf(x, s.theta) / int256(BookMath.LOTS * FINE), 72));
+        e.gamma = int56(_fit(BookMath.gammaOf(x, s.gamma) / int256(BookMath.LOTS * GAMMA_UNIT), 56));
+    }
+
+    /// @notice The pool's Greeks, as stored.
+    function greeksOf(Entry storage e) internal view returns (BookGreeks memory g) {
+        g.delta = SWad.wrap(-int256(e.delta));
+        g.gamma = SWad.wrap(-int256(e.gamma) * int256(GAMMA_UNIT));
+        g.vega = SWad.wrap(-int256(e.vega) * int256(FINE));
+        g.theta = SWad.wrap(-int256(e.theta) * int256(FINE));
+    }
+
+    function _fit(int256 value, uint256 bits) private pure returns (int256) {
+        int256 top = int256((1 << (bits - 1)) - 1);
+        return FixedPointMathLib.clamp(value, -top, top);
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {ONE, Wad} from "../types/Units.sol";
+import {Black76} from "./Black76.sol";
+import {BookMath} from "./BookMath.sol";
+import {VolShock} from "./VolShock.sol";
+
+/// The stress vector: the book's value at eight absolute states, fixed at the last refresh. Nodes 0 to 4 are spot
+/// times 0.7, 0.85, 1, 1.15, 1.3 with vol up, nodes 5 to 7 spot times 0.85, 1, 1.15 with vol down.
+///
+/// A node stores sum over strikes of round(q * call) + round(puts' parity), each rounded toward zero to 1e-6 quote:
+/// a trade replaces its own two terms, so that the vector never depends on the order or the split of trades.
+library StressMath {
+    Wad private constant UP = Wad.wrap(0.5e18);
+    Wad private constant DOWN = Wad.wrap(0.3e18);
+    Wad private constant UP_FLOOR = Wad.wrap(0.4e18);
+    uint256 internal constant NODES = 8;
+    int256 private constant UNIT = 1e18; // lots * wad in 1e-6 quote
+    /// ln of 0.7, 0.85, 1.15, 1.3, Q96.
+    int256 private constant LN_070 = -28258700423144010772002554335;
+    int256 private constant LN_085 = -12876076157893979085996786991;
+    int256 private constant LN_115 = 11073081883808320767408542213;
+    int256 private constant LN_130 = 20786638583165809478810371686;
+
+    error NodeOverflow(int256 value);
+
+    /// @dev What the nodes of an expiry are built on.
+    struct State {
+        uint256 spot;
+        uint256 secondsLeft; // at the last refresh
+        uint256 rootTime; // Q96
+        Wad scale; // of the vol shocks
+    }
+
+    function stateOf(uint256 spot, uint256 secondsLeft) internal pure returns (State memory s) {
+        return State(spot, secondsLeft, Black76.sqrtYears(secondsLeft), VolShock.scale(secondsLeft));
+    }
+
+    /// @notice Spot at a node, wad.
+    function spotAt(uint256 spot, uint256 node) internal pure returns (uint256) {
+        return spot * _multiple(node) / 100;
+    }
+
+    /// @notice Values of one call at the nodes, wads; `sigma` is its vol at the last refresh, wad.
+    function calls(State memory s, uint256 strike, uint256 sigma) internal pure returns (uint256[8] memory values) {
+        if (s.secondsLeft == 0) return _intrinsics(s.spot, strike);
+        int256 ln = Black76.lnRatio(s.spot, strike);
+        uint256 up = _total(s, VolShock.up(Wad.wrap(sigma), s.scale, UP, UP_FLOOR));
+        uint256 down = _total(s, VolShock.down(Wad.wrap(sigma), s.scale, DOWN));
+        for (uint256 i; i < NODES; ++i) {
+            values[i] = _call(spotAt(s.spot, i), strike, ln + _shift(i), i < 5 ? up : down);
+        }
+    }
+
+    /// @notice Turns calls' values into puts'.
+    function toPuts(uint256[8] memory values, uint256 spot, uint256 strike) internal pure {
+        for (uint256 i; i < NODES; ++i) {
+            values[i] = FixedPointMathLib.zeroFloorSub(values[i] + strike, spotAt(spot, i));
+        }
+    }
+
+    /// @notice Adds strike j's term for q lots (sign = 1) or takes it away (sign = -1).
+    function addCalls(int256[8] memory nodes, uint256[8] memory values, int256 q, int256 sign) internal pure {
+        for (uint256 i; i < NODES; ++i) {
+            nodes[i] += sign * (q * int256(values[i]) / UNIT);
+        }
+    }
+
+    /// @notice Adds or takes away the puts' parity term: sum of put * (K - F).
+    function addPuts(int256[8] memory nodes, uint256 spot, int256 puts, int256 putStrikes, int256 sign)
+        internal
+        pure
+    {
+        if (puts == 0 && putStrikes == 0) return;
+        for (uint256 i; i < NODES; ++i) {
+            nodes[i] += sign * ((putStrikes - puts * int256(spotAt(spot, i))) / UNIT);
+        }
+    }
+
+    function unpack(uint256[2] memory words) internal pure returns (int256[8] memory nodes) {
+        for (uint256 i; i < NODES; ++i) {
+            nodes[i] = int64(uint64(words[i / 4] >> 64 * (i % 4)));
+        }
+    }
+
+    function pack(int256[8] memory nodes) internal pure returns (uint256[2] memory words) {
+        for (uint256 i; i < NODES; ++i) {
+            if (nodes[i] != int64(nodes[i])) revert NodeOverflow(nodes[i]);
+            words[i / 4] |= uint256(uint64(int64(nodes[i]))) << 64 * (i % 4);
+        }
+    }
+
+    // ------------------------------------------------------------ one node
+
+    function _call(uint256 spot, uint256 strike, int256 ln, uint256 total) private pure returns (uint256 call) {
+        (int256 d1, int256 d2) = Black76.moneyness(ln, total);
+        (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
+        (call,,) = Black76.valueAt(spot, strike, d1, d2, mantissa, shift);
+    }
+
+    function _total(State memory s, Wad sigma) private pure returns (uint256) {
+        return Black76.clampVol(sigma.raw()) * s.rootTime / ONE;
+    }
+
+    function _intrinsics(uint256 spot, uint256 strike) private pure returns (uint256[8] memory values) {
+        for (uint256 i; i < NODES; ++i) {
+            values[i] = FixedPointMathLib.zeroFloorSub(spotAt(spot, i), strike);
+        }
+    }
+
+    /// @dev In percent.
+    function _multiple(uint256 node) private pure returns (uint256) {
+        return (0x7364558273645546 >> 8 * node) & 0xff;
+    }
+
+    function _shift(uint256 node) private pure returns (int256) {
+        if (node == 0) return LN_070;
+        if (node == 1 || node == 5) return LN_085;
+        if (node == 2 || node == 6) return 0;
+        return node == 4 ? LN_130 : LN_115;
+    }
+}
