@@ -71,6 +71,8 @@ class Run:
     duration: int = _at_least(1)
     block_seconds: int = field(default=60, metadata=bounded(1, 86_400))
     seed: int = field(default=1, metadata=bounded(0, 2**63 - 1))
+    builder: str = "arrival"
+    """How a block is arranged: arrival, priority."""
 
     def __post_init__(self) -> None:
         if not 86_400 * 366 <= self.start < 2**40:
@@ -197,6 +199,14 @@ def load(path: Path | str, changes: Mapping[str, Any] | None = None) -> Scenario
     for key, value in (changes or {}).items():
         _change(tables, key, value)
     return parse(tables, path)
+
+
+def load_protocol(path: Path | str, changes: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """Only the parameters of a scenario file; ``changes`` maps dotted keys below ``protocol``."""
+    tables = _read(Path(path), ())
+    for key, value in (changes or {}).items():
+        _change(tables, f"protocol.{key}", value)
+    return _table(tables, "protocol")
 
 
 def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
@@ -326,7 +336,11 @@ def _oracles(tables: Any) -> tuple[Part, ...]:
     if not isinstance(tables, Mapping):
         raise ScenarioError("oracles", tables, "tables [oracles.<name>] are needed")
     return tuple(
-        _part({"kind": name, **table} if isinstance(table, Mapping) else table, f"oracles.{name}", name)
+        _part(
+            {"kind": name, **table} if isinstance(table, Mapping) else table,
+            f"oracles.{name}",
+            name,
+        )
         for name, table in tables.items()
     )
 

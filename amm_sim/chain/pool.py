@@ -82,28 +82,36 @@ class Pool:
         self._nonces.update({a: int(count, 16) for a, count in zip(addresses, counts, strict=True)})
 
     def block(
-        self, time: int, transactions: Sequence[Transaction], accounts: Sequence[str] = ()
+        self,
+        time: int,
+        transactions: Sequence[Transaction],
+        accounts: Sequence[str] = (),
+        *,
+        look: bool = True,
     ) -> Block:
-        """Mines a block of ``transactions`` in their order at ``time`` and reads the pool and ``accounts``.
+        """Mines a block of ``transactions`` in their order at ``time``; reads the pool and ``accounts``.
+
+        ``look=False`` reads nothing: before the pool has a price its statements may revert.
 
         Raises:
             ChainError: Anvil refused a transaction or changed the order.
         """
         hashes = self._submit(transactions)
         self.chain.rpc.call("evm_mine", hex(time))
-        reads: list[Request] = [("eth_getBlockReceipts", ["latest"]), *self._reads(accounts)]
-        receipts, *views = self.chain.rpc.batch(reads)
+        reads: list[Request] = [("eth_getBlockReceipts", ["latest"]), ("eth_blockNumber", [])]
+        reads += self._reads(accounts) if look else []
+        receipts, number, *views = self.chain.rpc.batch(reads)
         _require_order(hashes, receipts)
         results = self._results(receipts)
-        pool, states = self._unpack(views)
+        pool, states = self._unpack(views) if look else ({}, [])
         return Block(
-            number=int(pool["block"]),
+            number=int(number, 16),
             time=time,
             gas=sum(result.gas for result in results),
             results=results,
             digest=_digest(time, transactions, receipts, results),
-            pool=pool,
-            accounts={address: state for address, state in zip(accounts, states, strict=True)},
+            pool={"block": int(number, 16), **pool},
+            accounts=dict(zip(accounts, states, strict=True)),
         )
 
     def observe(
@@ -126,7 +134,7 @@ class Pool:
         return list(self.chain.rpc.strict(requests))
 
     def _reads(self, accounts: Sequence[str]) -> list[Request]:
-        reads: list[Request] = [("eth_blockNumber", []), self._view(self._snapshot_data)]
+        reads = [self._view(self._snapshot_data)]
         if accounts:
             reads.append(self._view("0x" + self._accounts.pack(list(accounts)).hex()))
         return reads
@@ -135,13 +143,12 @@ class Pool:
         return "eth_call", [{"to": self._lens, "data": data, "gas": GAS_LIMIT}, "latest"]
 
     def _unpack(self, views: Sequence[Any]) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
-        number, *answers = views
-        for answer, function in zip(answers, (self._snapshot, self._accounts), strict=False):
+        for answer, function in zip(views, (self._snapshot, self._accounts), strict=False):
             if isinstance(answer, RpcError):
                 raise ChainError(f"PoolLens.{function.name} failed: {self._say(answer)}")
-        pool = self._snapshot.unpack(bytes.fromhex(answers[0][2:]))
-        states = _rows(self._accounts, answers[1]) if len(answers) > 1 else []
-        return {"block": int(number, 16), **pool}, states
+        pool: dict[str, Any] = self._snapshot.unpack(bytes.fromhex(views[0][2:]))
+        states = _rows(self._accounts, views[1]) if len(views) > 1 else []
+        return pool, states
 
     def _say(self, answer: RpcError) -> str:
         return (

@@ -11,18 +11,44 @@ from amm_sim.types import AccountView, Order, PoolView
 class Refusal(Protocol):
     """A decoded revert: exact arguments and the same with floats."""
 
-    name: str
-    args: dict[str, Any]
-    floats: dict[str, Any]
+    @property
+    def name(self) -> str:
+        """Of the custom error."""
+        ...
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """Exact arguments."""
+        ...
+
+    @property
+    def floats(self) -> dict[str, Any]:
+        """Arguments with fixed-point numbers as floats."""
+        ...
 
 
 class Log(Protocol):
     """A decoded event: exact arguments and the same with floats."""
 
-    name: str
-    address: str
-    args: dict[str, Any]
-    index: int
+    @property
+    def name(self) -> str:
+        """Of the event."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Of the contract."""
+        ...
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """Exact arguments."""
+        ...
+
+    @property
+    def index(self) -> int:
+        """Place in the block."""
+        ...
 
     @property
     def floats(self) -> dict[str, Any]:
@@ -91,8 +117,10 @@ class Mined(Protocol):
 class Port(Protocol):
     """Drives a pool block by block."""
 
-    encode: Callable[[Order, str], Any]
-    """Order and sender -> a transaction, or None when this pool has no such action."""
+    @property
+    def encode(self) -> Callable[[Order, str], Any]:
+        """Order and sender -> a transaction, or None when this pool has no such action."""
+        ...
 
     def admit(self, addresses: Sequence[str]) -> None:
         """Lets addresses send transactions."""
@@ -110,11 +138,11 @@ class Port(Protocol):
         """An exact account as agents see it."""
         ...
 
-    def pool_row(self, block: Mined) -> Mapping[str, Any]:
+    def pool_row(self, block: Any) -> Mapping[str, Any]:
         """The pool's row of the tape; fixed-point numbers as 18-decimal integers."""
         ...
 
-    def expiry_rows(self, block: Mined) -> Sequence[Mapping[str, Any]]:
+    def expiry_rows(self, block: Any) -> Sequence[Mapping[str, Any]]:
         """One row for each listed expiry."""
         ...
 
@@ -122,6 +150,6 @@ class Port(Protocol):
         """Columns of every event table, by event name."""
         ...
 
-    def event_row(self, event: Log) -> tuple[str, Mapping[str, Any]]:
+    def event_row(self, event: Any) -> tuple[str, Mapping[str, Any]]:
         """Event name as in ``event_schemas`` and its values by column."""
         ...

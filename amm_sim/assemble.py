@@ -1,0 +1,395 @@
+"""The composition root: from a scenario to a simulation that is ready to run, and to a finished run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time as wall
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import oracles
+from amm_sim import agents, market
+from amm_sim.chain.anvil import VERSION, Anvil
+from amm_sim.chain.artifacts import Artifacts
+from amm_sim.chain.client import DEPLOYER, Chain, Revert
+from amm_sim.chain.deploy import Deployment, deploy_protocol, read_parameters
+from amm_sim.chain.orders import Transaction
+from amm_sim.chain.pool import Block, Pool
+from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, address_of, stream
+from amm_sim.engine.mempool import BUILDERS
+from amm_sim.engine.recorder import Recorder
+from amm_sim.engine.simulation import Progress, Simulation
+from amm_sim.errors import ChainError, ScenarioError
+from amm_sim.scenario import Board, Part, Scenario, build, choose
+from amm_sim.types import (
+    ListBoard,
+    Order,
+    PokeOracle,
+    PostVol,
+    ProcessQueue,
+    Read,
+    Refresh,
+    RequestDeposit,
+    Seen,
+    Truth,
+)
+from amm_sim.units import quantize, to_wad
+
+FOUNDER = address_of("founder")
+"""The silent first liquidity provider."""
+SETTLE_IN = 7200
+"""Seconds before the start at which the protocol is deployed, beyond the vault's deposit delay."""
+UNLIMITED = 2**256 - 1
+STRIKE_DIGITS = 4
+"""Significant digits of a listed strike."""
+
+
+@dataclass(frozen=True)
+class Lister:
+    """Lists the boards that come later than the start, each with a first slice of the outside surface."""
+
+    boards: tuple[Board, ...]
+    name: str = "lister"
+    cadence: int = 60
+    latency: int = 1
+    capital: float = 0.0
+    reads: frozenset[Read] = frozenset({Read.POOL, Read.TRUTH})
+
+    def act(self, seen: Seen, rng: Any) -> list[Order]:  # noqa: ARG002
+        """Boards whose time came since the last wake-up."""
+        elapsed = seen.time - seen.start
+        due = [b for b in self.boards if elapsed - self.cadence < b.listed <= elapsed]
+        assert seen.truth is not None
+        orders: list[Order] = []
+        for board in due:
+            orders += listing(board, seen.start, seen.pool.spot, seen.truth)
+        return orders
+
+
+def listing(board: Board, start: int, spot: float, truth: Truth) -> list[Order]:
+    """A vol slice for the expiry and its listing, strikes tidy multiples of ``spot``."""
+    expiry = start + board.expiry
+    strikes = tuple(quantize(multiple * spot, STRIKE_DIGITS) for multiple in board.strikes)
+    if list(strikes) != sorted(set(strikes)):
+        raise ScenarioError(
+            "boards.strikes", list(board.strikes), f"strikes that differ in {STRIKE_DIGITS} digits"
+        )
+    slices = [order for order in oracles.opening(truth, [expiry]) if isinstance(order, PostVol)]
+    return [*slices, ListBoard(expiry, strikes)]
+
+
+# ------------------------------------------------------------------ parts
+
+
+def build_market(scenario: Scenario) -> market.Generator:
+    """The generator of the truth."""
+    kind = choose(market.MARKETS, scenario.market)
+    return build(kind, scenario.market.table, scenario.market.path)
+
+
+def build_world(scenario: Scenario) -> market.Path:
+    """The truth of a run, from the start to its last block."""
+    run = scenario.run
+    rng = stream(run.seed, "market", scenario.market.kind)
+    return build_market(scenario).path(run.start, run.block_seconds, run.blocks, rng)
+
+
+def build_actors(scenario: Scenario) -> list[Actor]:
+    """Publishers, the lister where boards come later, agents."""
+    actors = [
+        _actor(oracles.PUBLISHERS, p, PUBLISHER, i, scenario)
+        for i, p in enumerate(scenario.oracles)
+    ]
+    later = tuple(board for board in scenario.boards if board.listed > 0)
+    if later:
+        lister = Lister(later, cadence=scenario.run.block_seconds)
+        actors.append(_wrap(lister, "lister", PUBLISHER, len(actors), scenario.run.seed))
+    actors += [_actor(agents.AGENTS, p, AGENT, i, scenario) for i, p in enumerate(scenario.agents)]
+    return actors
+
+
+def _actor(
+    kinds: Mapping[str, type[Any]], part: Part, rank: int, index: int, scenario: Scenario
+) -> Actor:
+    agent = build(choose(kinds, part), part.table, part.path, name=part.name)
+    return _wrap(agent, part.kind, rank, index, scenario.run.seed)
+
+
+def _wrap(agent: Any, kind: str, rank: int, index: int, seed: int) -> Actor:
+    name = f"{'oracles' if rank == PUBLISHER else 'agents'}.{agent.name}"
+    return Actor(agent, kind, rank, index, address_of(name), stream(seed, "act", name))
+
+
+# ------------------------------------------------------------------ a world on a chain
+
+
+@dataclass
+class Prepared:
+    """Everything of a scenario on a chain, at its start: one snapshot serves any number of paths."""
+
+    scenario: Scenario
+    chain: Chain
+    deployment: Deployment
+    pool: Pool
+    world: market.Path
+    actors: list[Actor]
+    parameters: dict[str, dict[str, str | int]]
+    seconds: float
+    """Wall time that the preparation took."""
+
+    def simulation(
+        self, recorder: Recorder | None = None, on_block: Callable[[Progress], None] | None = None
+    ) -> Simulation:
+        """A simulation from the start; nothing is mined beyond the first block."""
+        run = self.scenario.run
+        return Simulation(
+            self.pool,
+            self.world,
+            self.actors,
+            start=run.start,
+            block_seconds=run.block_seconds,
+            blocks=run.blocks,
+            builder=BUILDERS[run.builder],
+            recorder=recorder,
+            on_block=on_block,
+        )
+
+    def close(self) -> None:
+        """Ends the chain."""
+        self.chain.close()
+
+    def __enter__(self) -> Prepared:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def prepare(
+    scenario: Scenario,
+    *,
+    artifacts: Artifacts | None = None,
+    port: int = 0,
+    fork_url: str | None = None,
+    fork_block: int | None = None,
+) -> Prepared:
+    """Starts Anvil, deploys the protocol, places money, posts first prices, lists the first boards.
+
+    Raises:
+        ScenarioError: bad input. SetupError: a tool is missing or does not fit. ChainError: Anvil broke.
+    """
+    begun = wall.perf_counter()
+    if scenario.run.builder not in BUILDERS:
+        raise ScenarioError("run.builder", scenario.run.builder, "one of " + ", ".join(BUILDERS))
+    world, actors = build_world(scenario), build_actors(scenario)
+    artifacts = artifacts or Artifacts()
+    delay = _deposit_delay(scenario)
+    genesis = scenario.run.start - delay - SETTLE_IN
+    chain = Chain(Anvil(genesis, port=port, fork_url=fork_url, fork_block=fork_block), artifacts)
+    try:
+        if chain.time > genesis:
+            raise ScenarioError(
+                "run.start",
+                scenario.run.start,
+                f"at least {delay + SETTLE_IN} s after the fork's head, {chain.time}",
+            )
+        deployment = deploy_protocol(chain, scenario.protocol)
+        pool = Pool(chain, deployment)
+        _Opening(scenario, pool, world, actors).play()
+        parameters = read_parameters(chain, deployment)
+    except BaseException:
+        chain.close()
+        raise
+    seconds = wall.perf_counter() - begun
+    return Prepared(scenario, chain, deployment, pool, world, actors, parameters, seconds)
+
+
+def _deposit_delay(scenario: Scenario) -> int:
+    vault = scenario.protocol.get("vault")
+    delay = vault.get("depositDelay", 0) if isinstance(vault, Mapping) else 0
+    return delay if isinstance(delay, int) and 0 <= delay <= 10**8 else 0
+
+
+class _Opening:
+    """The blocks before the start."""
+
+    def __init__(
+        self, scenario: Scenario, pool: Pool, world: market.Path, actors: list[Actor]
+    ) -> None:
+        self.scenario, self.pool, self.actors = scenario, pool, actors
+        self.truth = world.truth(0)
+        self.start = scenario.run.start
+
+    def play(self) -> None:
+        """Money first, the founder's deposit, then prices, boards and a first observation."""
+        self.pool.admit([DEPLOYER, FOUNDER, *(actor.address for actor in self.actors)])
+        now = self.pool.chain.time
+        self._block(now + 1, self._money())
+        self._block(now + 2, self._placements())
+        if self.scenario.pool.liquidity > 0:
+            self._orders(now + 3, [RequestDeposit(self.scenario.pool.liquidity)], FOUNDER)
+        at = self.start - 120
+        self._orders(at, self._prices(at))
+        self._orders(at + 10, [PokeOracle()])
+        if self.scenario.pool.liquidity > 0:
+            self._orders(at + 20, [ProcessQueue(1)])
+        self._list(at + 30)
+        at = self.start - 20
+        self._orders(at, [*self._prices(at), PokeOracle(), *(Refresh(e) for e in self._expiries())])
+
+    def _expiries(self) -> list[int]:
+        return [self.start + board.expiry for board in self.scenario.boards if board.listed == 0]
+
+    def _prices(self, at: int) -> list[Order]:
+        return oracles.opening(replace(self.truth, time=at), self._expiries())
+
+    def _list(self, at: int) -> None:
+        for board in (b for b in self.scenario.boards if b.listed == 0):
+            self._orders(at, [listing(board, self.start, self.truth.spot, self.truth)[-1]])
+            at += 1
+
+    def _money(self) -> list[Transaction]:
+        capital = {
+            actor.address: actor.agent.capital for actor in self.actors if actor.rank == AGENT
+        }
+        capital[FOUNDER] = self.scenario.pool.liquidity
+        capital[DEPLOYER] = self.scenario.pool.insurance
+        mint = self._function("quote", "mint")
+        quote = self.pool.deployment.addresses["quote"]
+        return [
+            Transaction(
+                DEPLOYER,
+                quote,
+                mint(address, to_wad(quantize(amount, 15)) // self.pool.deployment.unit),
+            )
+            for address, amount in capital.items()
+            if amount > 0
+        ]
+
+    def _placements(self) -> list[Transaction]:
+        """Approvals of everybody, the insurance fund's endowment."""
+        book = self.pool.deployment.addresses
+        approve = self._function("quote", "approve")
+        owners = [
+            FOUNDER,
+            DEPLOYER,
+            *(actor.address for actor in self.actors if actor.rank == AGENT),
+        ]
+        calls = [
+            Transaction(owner, book["quote"], approve(book[role], UNLIMITED))
+            for owner in owners
+            for role in ("market", "vault", "insurance")
+        ]
+        if self.scenario.pool.insurance > 0:
+            donate = self._function("insurance", "donate")
+            amount = to_wad(quantize(self.scenario.pool.insurance, 15))
+            calls.append(Transaction(DEPLOYER, book["insurance"], donate(amount)))
+        return calls
+
+    def _function(self, role: str, name: str) -> Callable[..., bytes]:
+        return self.pool.chain.function(self.pool.deployment.names[role], name).pack
+
+    def _orders(self, at: int, orders: list[Order], sender: str = DEPLOYER) -> Block:
+        encoded = [self.pool.encode(order, sender) for order in orders]
+        return self._block(at, [transaction for transaction in encoded if transaction is not None])
+
+    def _block(self, at: int, transactions: list[Transaction]) -> Block:
+        block = self.pool.block(at, transactions, look=False)
+        for transaction, result in zip(transactions, block.results, strict=True):
+            if result.error is not None:
+                selector = transaction.data[:4].hex()
+                raise Revert(f"set-up transaction {selector} to {transaction.to}", result.error)
+        return block
+
+
+# ------------------------------------------------------------------ a run with its folder
+
+
+def run(
+    scenario: Scenario,
+    folder: Path,
+    *,
+    reproduce: str,
+    on_start: Callable[[Prepared], None] | None = None,
+    on_block: Callable[[Progress], None] | None = None,
+    port: int = 0,
+    fork_url: str | None = None,
+    fork_block: int | None = None,
+) -> Progress:
+    """Runs a scenario and writes its tables and manifest into ``folder``.
+
+    Whatever ends the run, interruption included, what was recorded stays readable and the manifest says so.
+    """
+    with prepare(scenario, port=port, fork_url=fork_url, fork_block=fork_block) as prepared:
+        if on_start is not None:
+            on_start(prepared)
+        recorder = Recorder(folder, prepared.pool.event_schemas())
+        recorder.manifest(manifest(prepared, None, "running", reproduce))
+        simulation = prepared.simulation(recorder, on_block)
+        ended = "failed"
+        try:
+            simulation.run()
+            ended = "complete"
+        except KeyboardInterrupt:
+            ended = "interrupted"
+            raise
+        finally:
+            with suppress(ChainError):
+                simulation.record_actors()
+            recorder.close()
+            recorder.manifest(manifest(prepared, simulation, ended, reproduce))
+        return simulation.progress
+
+
+def manifest(
+    prepared: Prepared, simulation: Simulation | None, ended: str, reproduce: str
+) -> dict[str, Any]:
+    """What a run was: input, parameters as the chain states them, versions, digests."""
+    scenario = prepared.scenario
+    content: dict[str, Any] = {
+        "scenario": scenario.name,
+        "question": scenario.question,
+        "scenario_digest": scenario.digest,
+        "tables": dict(scenario.raw),
+        "seed": scenario.run.seed,
+        "start": scenario.run.start,
+        "block_seconds": scenario.run.block_seconds,
+        "state": ended,
+        "digest": "",
+        "blocks": 0,
+        "transactions": 0,
+        "reproduce": reproduce,
+        "parameters": prepared.parameters,
+        "addresses": dict(prepared.deployment.addresses),
+        "contracts": dict(prepared.deployment.names),
+        "artifacts": artifact_digests(prepared.chain.artifacts, prepared.deployment),
+        "anvil": {"version": VERSION, "flags": list(prepared.chain.anvil.flags)},
+        "versions": versions(),
+        "seconds": {"prepare": round(prepared.seconds, 3)},
+    }
+    if simulation is not None:
+        content |= {
+            "digest": simulation.digest,
+            "blocks": simulation.index,
+            "transactions": simulation.progress.transactions,
+            "digests": simulation.digests,
+        }
+        content["seconds"]["run"] = round(simulation.progress.seconds, 3)
+    return content
+
+
+def artifact_digests(artifacts: Artifacts, deployment: Deployment) -> dict[str, str]:
+    """sha256 of each deployed contract's creation code and ABI, and one over all."""
+    each = {name: artifacts[name].digest for name in sorted(set(deployment.names.values()))}
+    return {**each, "all": hashlib.sha256("".join(each.values()).encode()).hexdigest()}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    packages = ("amm-sim", "numpy", "scipy", "polars", "web3", "orjson")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
