@@ -18,14 +18,15 @@ import {ONE, SWad, Wad} from "../types/Units.sol";
 /// so that tails are accurate relative to the price itself. The other option follows by parity.
 ///
 /// Against exact arithmetic, for 1 s to 2 years, vol 1 % to 500 % and K/F from 0.01 to 100: absolute error
-/// <= 1e-17 max(F, K) + 2 wei; relative error <= 1e-11 where the price is >= 1e-9 F and >= 1e12 wei.
+/// <= 1e-17 max(F, K) + 2 wei; relative error <= 1e-11 where the price is >= 1e-9 F and >= 1e12 wei. Beyond that
+/// domain the absolute error stays; at expiry a price is intrinsic.
 library Black76 {
     /// @dev A forward or strike is zero or not below 2^96 wei.
     error PriceOutOfRange(uint256 forward, uint256 strike);
 
-    /// Volatility is clamped to this range.
-    uint256 internal constant MIN_VOL = 0.01e18;
-    uint256 internal constant MAX_VOL = 5e18;
+    /// Volatility is clamped to this range: 0.001 % to 10,000 %.
+    uint256 internal constant MIN_VOL = 1e13;
+    uint256 internal constant MAX_VOL = 100e18;
 
     /// Below this vol * sqrt(T) (Q96, 2.3e-10) an option is worth its intrinsic value.
     uint256 private constant MIN_TOTAL_VOL = 1 << 64;
@@ -70,7 +71,7 @@ library Black76 {
     uint256 private constant EXP_Q0 = 0x111013e1870376167ecc;
     uint256 private constant EXP_Q1 = 0xe92d7d896867c722e3;
 
-    /// Call, put and N(d1). Forward and strike in [1, 2^96) wei, secondsLeft < 2^64.
+    /// Call, put and N(d1). Forward and strike in [1, 2^96) wei, secondsLeft < 2^48.
     function price(uint256 forward, uint256 strike, uint256 secondsLeft, uint256 vol)
         internal
         pure
