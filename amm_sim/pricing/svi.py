@@ -34,7 +34,7 @@ def vol(svi: Slice, k: float | Array) -> Array:
 
 
 def durrleman(svi: Slice, years: float, k: float | Array = GRID) -> Array:
-    """g(k): the risk-neutral density over a positive factor; negative where butterflies cost < 0."""
+    """g(k): risk-neutral density over a positive factor; negative where butterflies cost < 0."""
     k = np.asarray(k, dtype=np.float64)
     root = np.hypot(k - svi.m, svi.sigma)
     w = variance(svi, k) * years
@@ -45,7 +45,7 @@ def durrleman(svi: Slice, years: float, k: float | Array = GRID) -> Array:
 
 
 def has_butterfly(svi: Slice, years: float, k: Array = GRID) -> bool:
-    """Whether ``k`` shows butterfly arbitrage or variance that is not positive, or a wing is steep."""
+    """Whether ``k`` shows butterfly arbitrage or variance <= 0, or a wing is too steep."""
     steep = svi.b * (1 + abs(svi.rho)) * years > 2.0
     if steep or np.min(variance(svi, k)) <= 0.0:
         return True
