@@ -11,7 +11,7 @@ import {MarginMath} from "./libraries/MarginMath.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {MarginParams} from "./types/Params.sol";
 import {Addresses, Leg, MarginView, OracleView} from "./types/Types.sol";
-import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
+import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime, seriesId} from "./types/Units.sol";
 
 contract MarginEngine is IMarginEngine {
     using MarginMath for MarginMath.Group;
@@ -235,17 +235,22 @@ contract MarginEngine is IMarginEngine {
         return Wad.wrap(id.isCallOf() ? call : put);
     }
 
-    function seriesValues(Timestamp expiry, Wad spot)
-        external
-        view
-        returns (Wad[] memory calls, Wad[] memory puts)
-    {
-        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiry);
-        uint256 left = expiry.since(blockTime());
-        (calls, puts) = (new Wad[](strikes.length), new Wad[](strikes.length));
-        for (uint256 i; i < strikes.length; ++i) {
-            (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[i].raw(), left, vols[i].raw());
-            (calls[i], puts[i]) = (Wad.wrap(call), Wad.wrap(put));
+    function openMarks(Wad spot) external view returns (Wad longs, Wad shorts) {
+        Timestamp[] memory expiries = LEDGER.expiries();
+        for (uint256 i; i < expiries.length; ++i) {
+            (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiries[i]);
+            uint256 left = expiries[i].since(blockTime());
+            for (uint256 k; k < strikes.length; ++k) {
+                (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[k].raw(), left, vols[k].raw());
+                (longs, shorts) = _addMarks(longs, shorts, seriesId(expiries[i], k, true), Wad.wrap(call));
+                (longs, shorts) = _addMarks(longs, shorts, seriesId(expiries[i], k, false), Wad.wrap(put));
+            }
         }
+    }
+
+    /// @dev What the pool owes is rounded up, what it is owed down.
+    function _addMarks(Wad longs, Wad shorts, SeriesId id, Wad value) private view returns (Wad, Wad) {
+        (Wad long, Wad short) = MARKET.openInterest(id);
+        return (longs + long.mulUp(value), shorts + short.mulDown(value));
     }
 }

@@ -106,10 +106,12 @@ abstract contract PoolStatements is ILPVault {
         return SWad.wrap(0.3e18);
     }
 
-    /// @dev What could leave the pool at once: min(cash, worst stressed NAV), at least zero, wad.
+    /// @dev What could leave the pool at once: cash that no settled long waits for, within the worst stressed NAV; at
+    /// least zero, wad.
     function _backed(Wad spot) internal view returns (uint256) {
         (,, SWad[8] memory nodes,) = LEDGER.aggregate(spot);
-        return cash.minWad(worstStress(spot, nodes).positive()).raw();
+        Wad spare = cash.subFloor(MARKET.settledOwed().positive());
+        return spare.minWad(worstStress(spot, nodes).positive()).raw();
     }
 
     // ------------------------------------------------------------ solvency

@@ -246,17 +246,9 @@ abstract contract Settlement is Accounts {
     }
 
     function grossMarks(Wad spot) external view returns (Wad longs, Wad shorts) {
-        (longs, shorts) = (Wad.wrap(_settledLongs), Wad.wrap(_settledShorts));
-        Timestamp[] memory expiries = LEDGER.expiries();
-        for (uint256 i; i < expiries.length; ++i) {
-            (Wad[] memory calls, Wad[] memory puts) = MARGIN.seriesValues(expiries[i], spot);
-            for (uint256 k; k < 2 * calls.length; ++k) {
-                Wad value = k % 2 == 1 ? calls[k / 2] : puts[k / 2];
-                uint256 word = _interest[seriesId(expiries[i], k / 2, k % 2 == 1)];
-                longs = longs + Wad.wrap(word.longLots() * Packing.LOT).mulUp(value);
-                shorts = shorts + Wad.wrap(word.shortLots() * Packing.LOT).mulDown(value);
-            }
-        }
+        (longs, shorts) = MARGIN.openMarks(spot);
+        longs = longs + Wad.wrap(_settledLongs);
+        shorts = shorts + Wad.wrap(_settledShorts);
     }
 
     function settlementOf(Timestamp expiry)

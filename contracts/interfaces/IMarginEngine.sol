@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {MarginParams} from "../types/Params.sol";
 import {Leg, MarginView} from "../types/Types.sol";
-import {SWad, Timestamp, Wad} from "../types/Units.sol";
+import {SWad, Wad} from "../types/Units.sol";
 
 /// @title Margin requirements
 /// @notice Stateless views. Scenario margin with netting inside an expiry. Requirements are on equity:
@@ -37,9 +37,6 @@ interface IMarginEngine {
     /// taken at vol divided by it; + the account pays.
     function closeCost(Leg[] calldata legs, Wad spot, Wad volFactor) external view returns (SWad);
 
-    /// @notice Value of one contract of every call and put of a listed expiry; after expiry: intrinsic.
-    function seriesValues(Timestamp expiry, Wad spot)
-        external
-        view
-        returns (Wad[] memory calls, Wad[] memory puts);
+    /// @notice Gross value of all open long and of all open short positions of the market; after expiry: intrinsic.
+    function openMarks(Wad spot) external view returns (Wad longs, Wad shorts);
 }

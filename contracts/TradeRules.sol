@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ERC20} from "solady/tokens/ERC20.sol";
+import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
+import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
+import {IHedgeManager} from "./interfaces/IHedging.sol";
+import {ILPVault} from "./interfaces/ILPVault.sol";
+import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
+import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
+import {IVolSurface} from "./interfaces/IVolSurface.sol";
+import {FeeMath} from "./libraries/FeeMath.sol";
+import {ParamBounds} from "./libraries/ParamBounds.sol";
+import {TokenUnits} from "./libraries/TokenUnits.sol";
+import {MarketParams} from "./types/Params.sol";
+import {Addresses, BookChange, BookGreeks, Mode, OracleView, TradeResult} from "./types/Types.sol";
+import {ONE, SWad, Seconds, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
+
+/// Conditions, fees and limits of trades: stateless but for its parameters. The market deploys its own, so that both stay small.
+contract TradeRules {
+    using TokenUnits for uint256;
+
+    /// @dev What a trade knows before it asks the ledger.
+    struct Ticket {
+        SeriesId id;
+        SWad size;
+        bool opening;
+        Mode mode;
+        bool open; // the surface allows opens
+        Wad spot; // the trade is priced at this: the oracle's price, or the trader's worse side of the band
+        Wad confidence; // the lower of oracle's and surface's
+        OracleView seen;
+    }
+
+    uint256 private immutable UNIT;
+    IOracleGuard private immutable ORACLE;
+    IVolSurface private immutable SURFACE;
+    IGreekLedger private immutable LEDGER;
+    ILPVault private immutable VAULT;
+    IHedgeManager private immutable HEDGE;
+    ICircuitBreaker private immutable BREAKER;
+
+    Wad private immutable PREMIUM_FEE;
+    Wad private immutable SPOT_FEE;
+    Wad private immutable MIN_FEE_DELTA;
+    Wad private immutable BAND_FEE;
+    Wad private immutable CONFIDENCE_FEE;
+    Wad private immutable INSURANCE_SHARE;
+    Wad private immutable MIN_DELTA;
+    Wad private immutable MAX_DELTA;
+    Seconds private immutable CUTOFF;
+    Wad private immutable ACCOUNT_DELTA_LIMIT;
+    Wad private immutable GAMMA_LIMIT;
+    Wad private immutable VEGA_LIMIT;
+    Wad private immutable STRESS_FLOOR;
+    Wad private immutable MAX_LEGS;
+    Wad private immutable MIN_SIZE;
+
+    constructor(Addresses memory book, MarketParams memory p) {
+        ParamBounds.check(p);
+        UNIT = TokenUnits.unitOf(ERC20(book.quote).decimals());
+        ORACLE = IOracleGuard(book.oracle);
+        SURFACE = IVolSurface(book.surface);
+        LEDGER = IGreekLedger(book.ledger);
+        VAULT = ILPVault(book.vault);
+        HEDGE = IHedgeManager(book.hedge);
+        BREAKER = ICircuitBreaker(book.breaker);
+        (PREMIUM_FEE, SPOT_FEE, MIN_FEE_DELTA, BAND_FEE) = (p.premiumFee, p.spotFee, p.minFeeDelta, p.bandFee);
+        (CONFIDENCE_FEE, INSURANCE_SHARE) = (p.confidenceFee, p.insuranceShare);
+        (MIN_DELTA, MAX_DELTA, CUTOFF) = (p.minDelta, p.maxDelta, p.cutoff);
+        (ACCOUNT_DELTA_LIMIT, GAMMA_LIMIT, VEGA_LIMIT) = (p.accountDeltaLimit, p.gammaLimit, p.vegaLimit);
+        (STRESS_FLOOR, MAX_LEGS, MIN_SIZE) = (p.stressFloor, p.maxLegs, p.minSize);
+    }
+
+    function params() public view returns (MarketParams memory p) {
+        (p.premiumFee, p.spotFee, p.minFeeDelta, p.bandFee) = (PREMIUM_FEE, SPOT_FEE, MIN_FEE_DELTA, BAND_FEE);
+        (p.confidenceFee, p.insuranceShare) = (CONFIDENCE_FEE, INSURANCE_SHARE);
+        (p.minDelta, p.maxDelta, p.cutoff) = (MIN_DELTA, MAX_DELTA, CUTOFF);
+        (p.accountDeltaLimit, p.gammaLimit, p.vegaLimit) = (ACCOUNT_DELTA_LIMIT, GAMMA_LIMIT, VEGA_LIMIT);
+        (p.stressFloor, p.maxLegs, p.minSize) = (STRESS_FLOOR, MAX_LEGS, MIN_SIZE);
+    }
+
+    // ------------------------------------------------------------ before a trade
+
+    /// @notice V = impact * NAV * min(1, 3 / number of listed expiries) of the next expiry.
+    function impact() external view returns (Wad) {
+        Wad share = SURFACE.params().impact;
+        if (share.isZero()) return share;
+        SWad nav = VAULT.navFast(ORACLE.read().price);
+        if (nav <= SWad.wrap(0)) revert IOptionMarket.NoPoolMoney(nav);
+        uint256 count = LEDGER.expiries().length + 1;
+        Wad full = share.mulDown(nav.positive());
+        return count <= 3 ? full : Wad.wrap(full.raw() * 3 / count);
+    }
+
+    function ticket(SeriesId id, SWad size) external view returns (Ticket memory t) {
+        if (id.expiryOf() <= blockTime()) revert IOptionMarket.NotTradeable(id);
+        (t.id, t.size) = (id, size);
+        t.seen = ORACLE.read();
+        t.mode = BREAKER.effective(t.seen.mode);
+        t.spot = _spotFor(t);
+        (t.open,, t.confidence) = SURFACE.status(id.expiryOf());
+        t.confidence = t.confidence.minWad(t.seen.confidence);
+    }
+
+    /// @dev Outside NORMAL the trader gets the worse side: who gains delta pays the high price.
+    function _spotFor(Ticket memory t) private pure returns (Wad) {
+        if (t.mode == Mode.NORMAL) return t.seen.price;
+        return t.id.isCallOf() != t.size.isNegative() ? t.seen.high : t.seen.low;
+    }
+
+    // ------------------------------------------------------------ price
+
+    /// @notice What the trader pays, and the insurance fund's part of the fee; both in whole token units. In a
+    /// wind-down a long is paid as far as the pool can pay longs.
+    function result(Ticket calldata t, BookChange calldata change)
+        external
+        view
+        returns (TradeResult memory r, uint256 insured)
+    {
+        r.premium = change.cost;
+        if (t.mode == Mode.WIND_DOWN && t.size.isNegative()) r.premium = r.premium.mulWadS(VAULT.solvency().scale);
+        r.fee = FeeMath.fee(params(), t.seen, change, t.size.absS(), t.confidence);
+        r.cash = SWad.wrap(_ceil(r.premium.rawS() + int256(r.fee.raw())));
+        (r.mark, r.iv, r.delta, r.shiftAfter) = (change.mark, change.iv, change.delta, change.shiftAfter);
+        insured = r.fee.mulDown(INSURANCE_SHARE).raw().floorUnit(UNIT);
+    }
+
+    /// @dev Rounded to a token unit against the trader.
+    function _ceil(int256 cash) private view returns (int256) {
+        return cash >= 0 ? int256(uint256(cash).ceilUnit(UNIT)) : -int256(uint256(-cash).floorUnit(UNIT));
+    }
+
+    // ------------------------------------------------------------ limits after a trade
+
+    /// @notice Reverts with the limit that the trade breaks.
+    function check(Ticket calldata t, SWad delta, SWad addedDollars) external view {
+        _checkTrade(t, delta.absS());
+        (BookGreeks memory greeks,, SWad[8] memory nodes, Timestamp stale) = LEDGER.aggregate(t.seen.price);
+        if (stale.rawTime() != 0) revert IOptionMarket.StaleGreeks(stale);
+        Wad money = VAULT.navFast(t.seen.price).positive();
+        _checkAccountDelta(addedDollars.absS(), money);
+        _checkGamma(t, greeks.gamma, money);
+        _checkVega(t, money);
+        _checkStress(t, nodes, money);
+        _checkGate(t, delta, greeks.delta, money);
+    }
+
+    function _checkTrade(Ticket calldata t, Wad delta) private view {
+        Timestamp expiry = t.id.expiryOf();
+        if (t.size.absS() < MIN_SIZE) revert IOptionMarket.SizeTooSmall(t.size, MIN_SIZE);
+        if (blockTime().plus(CUTOFF) >= expiry) revert IOptionMarket.Cutoff(expiry, blockTime());
+        if (!t.open) revert IOptionMarket.ExpiryReduceOnly(expiry);
+        if (MAX_DELTA.isZero() || delta >= MIN_DELTA && delta <= MAX_DELTA) return;
+        revert IOptionMarket.DeltaOutOfRange(delta, MIN_DELTA, MAX_DELTA);
+    }
+
+    function _checkAccountDelta(Wad dollars, Wad money) private view {
+        if (ACCOUNT_DELTA_LIMIT.isZero()) return;
+        Wad limit = ACCOUNT_DELTA_LIMIT.mulDown(money);
+        if (dollars > limit) revert IOptionMarket.AccountDeltaLimit(dollars, limit);
+    }
+
+    /// @dev A trade that brings the pool's gamma (vega) toward zero is never refused for it: the pool's changes by
+    /// minus the trader's size.
+    function _checkGamma(Ticket calldata t, SWad gamma, Wad money) private view {
+        if (GAMMA_LIMIT.isZero() || gamma.isNegative() == t.size.isNegative()) return;
+        Wad dollars = Wad.wrap(gamma.absS().mulUp(t.seen.price).mulUp(t.seen.price).raw() / 100);
+        Wad limit = GAMMA_LIMIT.mulDown(money);
+        if (dollars > limit) revert IOptionMarket.GammaLimit(dollars, limit);
+    }
+
+    function _checkVega(Ticket calldata t, Wad money) private view {
+        if (VEGA_LIMIT.isZero()) return;
+        SWad vega = LEDGER.vegaOf(t.id.expiryOf());
+        if (vega.isNegative() == t.size.isNegative()) return;
+        Wad dollars = Wad.wrap(vega.absS().raw() / 100);
+        Wad limit = VEGA_LIMIT.mulDown(money);
+        if (dollars > limit) revert IOptionMarket.VegaLimit(dollars, limit);
+    }
+
+    function _checkStress(Ticket calldata t, SWad[8] memory nodes, Wad money) private view {
+        if (STRESS_FLOOR.isZero()) return;
+        SWad worst = VAULT.worstStress(t.seen.price, nodes);
+        SWad floor = STRESS_FLOOR.mulDown(money).signed();
+        if (worst < floor) revert IOptionMarket.StressLimit(worst, floor);
+    }
+
+    /// @dev Only for a trade that moved the pool's net delta away from zero. The slope of the stored hedge equity is
+    /// the stored hedge position.
+    function _checkGate(Ticket calldata t, SWad delta, SWad bookDelta, Wad money) private view {
+        SWad net = bookDelta + HEDGE.equityAt(t.seen.price + Wad.wrap(ONE)) - HEDGE.equityAt(t.seen.price);
+        bool poolGained = delta.isNegative() != t.size.isNegative();
+        if (net.isNegative() != poolGained) HEDGE.gate(net, t.seen.price, money);
+    }
+}
