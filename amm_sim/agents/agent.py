@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from amm_sim.errors import ScenarioError
-from amm_sim.types import AccountView, Deposit, LegView, Order, Read, Seen, Trade
+from amm_sim.types import AccountView, Deposit, Order, Read, Seen
 from amm_sim.units import quantize
 
 
@@ -25,6 +24,8 @@ class Behaviour:
     """Seconds from decision to the mempool."""
     capital: float = 100_000.0
     """Quote minted to it at the start."""
+    phase: int = 0
+    """Seconds after the start of its first wake-up."""
 
     reads: ClassVar[frozenset[Read]] = frozenset({Read.POOL, Read.OWN})
     positive: ClassVar[tuple[str, ...]] = ()
@@ -35,8 +36,9 @@ class Behaviour:
     def __post_init__(self) -> None:
         if self.cadence <= 0:
             raise ScenarioError("cadence", self.cadence, "seconds between wake-ups, above 0")
-        if self.latency < 0:
-            raise ScenarioError("latency", self.latency, "seconds, at least 0")
+        for key in ("latency", "phase"):
+            if getattr(self, key) < 0:
+                raise ScenarioError(key, getattr(self, key), "seconds, at least 0")
         if not (math.isfinite(self.capital) and self.capital >= 0.0):
             raise ScenarioError("capital", self.capital, "a finite amount of quote, at least 0")
         for key in self.positive:
@@ -68,12 +70,3 @@ def rounded_down(amount: float) -> float:
 def contracts(size: float) -> float:
     """``size`` in thousandths of a contract, toward zero: closing it later leaves no dust."""
     return math.trunc(quantize(size) * 1000.0) / 1000.0
-
-
-def closing(legs: Iterable[LegView], tolerance: float) -> list[Order]:
-    """Trades that close ``legs`` for at most ``tolerance`` quote a contract (a short) or at any price (a long)."""
-    orders: list[Order] = []
-    for leg in legs:
-        limit = quantize(-leg.size * tolerance) if leg.size < 0.0 else 0.0
-        orders.append(Trade(leg.series, round(-leg.size, 6), limit))
-    return orders

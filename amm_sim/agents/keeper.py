@@ -45,6 +45,8 @@ class Keeper(Behaviour):
     """Seconds between readings of the venue's position."""
     queue: int = 1800
     """Seconds between services of the LP queue."""
+    silence: int = 7200
+    """Seconds after an expiry without a round after which it is settled by the guard's own average."""
     touch: int = 300
     """Seconds between touches of the accounts that owe more than they hold."""
     batch: int = 10
@@ -94,7 +96,7 @@ class Keeper(Behaviour):
     def _settlements(self, seen: Seen) -> list[Order]:
         orders: list[Order] = []
         for expiry in seen.pool.expiries:
-            if expiry.settlement > 0.0 and not expiry.swept:
+            if expiry.settlement > 0.0:
                 orders.append(Sweep(expiry.expiry, self.batch))
             elif expiry.settlement == 0.0 and expiry.expiry <= seen.pool.time:
                 orders += self._settle(expiry, seen)
@@ -102,7 +104,7 @@ class Keeper(Behaviour):
 
     def _settle(self, expiry: ExpiryView, seen: Seen) -> list[Order]:
         """With the first round at or after expiry: the newest, or one back from the last that was refused as late."""
-        if seen.pool.push_time < expiry.expiry:
+        if seen.pool.push_time < expiry.expiry and seen.pool.time - expiry.expiry < self.silence:
             return []
         late = [tried(o, expiry.expiry) for o in seen.outcomes]
         earlier = [round_id for round_id in late if round_id]

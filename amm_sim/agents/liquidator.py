@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from amm_sim.agents.agent import Behaviour, closing, funding
+from amm_sim.agents.agent import Behaviour, funding
+from amm_sim.agents.quotes import closing
 from amm_sim.types import (
     AccountView,
     Bid,
@@ -28,7 +29,7 @@ class Liquidator(Behaviour):
     """Takes over accounts for less than their equity and closes what it took against the pool."""
 
     latency: int = 12
-    profit: float = 0.002
+    profit: float = 0.02
     """Least profit as a share of the margin that a bid binds."""
     cover: float = 0.8
     """Share of its free equity that a bid may bind."""
@@ -47,8 +48,7 @@ class Liquidator(Behaviour):
         deposit = funding(own, self.capital)
         if deposit or pool.mode == Mode.FROZEN:
             return deposit
-        legs = (leg for leg in own.legs if leg.series >> 16 > pool.time)
-        orders = closing(legs, pool.spot)
+        orders: list[Order] = list(closing(pool, own.legs))
         sick = sorted(
             (
                 a
@@ -66,6 +66,8 @@ class Liquidator(Behaviour):
             return [StartAuction(account.address)]
         if account.auction_insolvent:
             return self._bury(account, own, pool)
+        if self._is_hopeless(account, pool):
+            return [StartAuction(account.address)]
         if not account.liquidatable and account.equity > account.initial_margin:
             return [EndAuction(account.address)]
         return self._bid(
@@ -83,21 +85,28 @@ class Liquidator(Behaviour):
         fraction = min(1.0, self._spare(own) / bound)
         if fraction < 0.01:
             return []
-        limit = quantize(fraction * price * 1.02)
+        limit = quantize(fraction * price * 1.05)
         return [Bid(account.address, quantize(fraction, 4), limit, account.auction_nonce)]
 
     def _bury(self, account: AccountView, own: AccountView, pool: PoolView) -> list[Order]:
         """Bids for the rising bounty if it pays; after its time lets the pool close the account."""
         time = max(pool.auction.get("bountyTime", 1800.0), 1.0)
         age = pool.time - account.auction_started
-        if age > time:
+        if age >= time:
             return [CloseInsolvent(account.address)]
-        bounty = account.maintenance_margin * age / time + min(account.equity, 0.0)
+        full = min(max(account.maintenance_margin - account.equity, 0.0), pool.insurance)
+        bounty = full * age / time + account.equity
         bound = max(account.initial_margin, 1.0)
         fraction = min(1.0, self._spare(own) / bound)
         if bounty < self.profit * bound or fraction < 0.01:
             return []
         return [Bid(account.address, quantize(fraction, 4), 0.0, account.auction_nonce)]
+
+    @staticmethod
+    def _is_hopeless(account: AccountView, pool: PoolView) -> bool:
+        """Whether no bid is worth the least bounty: another start turns the auction insolvent."""
+        most = account.equity * (1.0 - pool.auction.get("endPrice", 1.0))
+        return account.equity <= 0.0 or most < pool.auction.get("minBounty", 0.0)
 
     def _spare(self, own: AccountView) -> float:
         return self.cover * max(own.equity - own.initial_margin, 0.0)

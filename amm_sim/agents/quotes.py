@@ -6,15 +6,13 @@ Estimates only: the chain decides. Values are per contract in quote, vega per 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from amm_sim.pricing.single import black
 from amm_sim.pricing.smile import slice_at
-from amm_sim.types import ExpiryView, PoolView, SeriesKey, Trade, Truth
+from amm_sim.types import ExpiryView, LegView, PoolView, SeriesKey, Trade, Truth
 from amm_sim.units import YEAR, quantize
-
-ROOT_2 = math.sqrt(2.0)
-ROOT_2PI = math.sqrt(2.0 * math.pi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +35,6 @@ class Quote:
     def cash(self, size: float) -> float:
         """Signed cash that a trade of ``size`` is expected to cost: + the trader pays."""
         return size * self.value + abs(size) * self.fee + self.impact * size * size
-
-
-def black(
-    forward: float, strike: float, years: float, vol: float, is_call: bool
-) -> tuple[float, float, float]:
-    """Undiscounted Black-76 value, delta and vega of one contract (Black 1976), r = 0."""
-    deviation = vol * math.sqrt(years)
-    sign = 1.0 if is_call else -1.0
-    if deviation <= 0.0:
-        inside = sign * (forward - strike) > 0.0
-        return max(sign * (forward - strike), 0.0), sign * inside, 0.0
-    d1 = math.log(forward / strike) / deviation + deviation / 2.0
-    first = 0.5 * math.erfc(-sign * d1 / ROOT_2)
-    second = 0.5 * math.erfc(-sign * (d1 - deviation) / ROOT_2)
-    vega = forward * math.sqrt(years) * math.exp(-d1 * d1 / 2.0) / ROOT_2PI
-    return sign * (forward * first - strike * second), sign * first, vega
 
 
 def half_spread(pool: PoolView, value: float, delta: float) -> float:
@@ -146,3 +128,21 @@ def limited(quote: Quote, size: float, spot: float, slippage: float) -> Trade:
     """A trade whose limit tolerates a relative move ``slippage`` of spot against it and a volatility point."""
     tolerance = abs(size) * (abs(quote.delta) * spot * slippage + quote.vega * 0.01)
     return Trade(quote.series, size, quantize(quote.cash(size) + tolerance))
+
+
+def closing(pool: PoolView, legs: Iterable[LegView]) -> list[Trade]:
+    """Trades that close the live ones of ``legs``: shorts at up to a spot a contract more, longs worth their fee."""
+    orders: list[Trade] = []
+    for leg in legs:
+        quote = find(pool, leg.series)
+        if quote is None:
+            continue
+        if leg.size < 0.0:
+            orders.append(
+                Trade(
+                    leg.series, round(-leg.size, 6), quantize(-leg.size * (quote.value + pool.spot))
+                )
+            )
+        elif quote.value > 2.0 * quote.fee:
+            orders.append(Trade(leg.series, round(-leg.size, 6), 0.0))
+    return orders

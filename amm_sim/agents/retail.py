@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from amm_sim.agents.agent import Behaviour, closing, contracts, funding
-from amm_sim.agents.quotes import Quote, limited, margin_of_short, quotes
+from amm_sim.agents.agent import Behaviour, contracts, funding
+from amm_sim.agents.quotes import Quote, closing, limited, margin_of_short, quotes
 from amm_sim.types import AccountView, Mode, Order, PoolView, Seen
 
 
@@ -57,7 +57,7 @@ class Retail(Behaviour):
             return []
         chance = -np.expm1(-self.close_rate * self.cadence / 3600.0)
         due = [leg for leg in own.legs if rng.random() < chance]
-        return closing((leg for leg in due if leg.series >> 16 > pool.time), pool.spot)
+        return list(closing(pool, due))
 
     def _openings(self, pool: PoolView, own: AccountView, rng: np.random.Generator) -> list[Order]:
         count = int(rng.poisson(self.rate * self.cadence / 3600.0))

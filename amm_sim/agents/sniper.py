@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from amm_sim.agents.agent import Behaviour, closing, contracts, funding
-from amm_sim.agents.quotes import Quote, limited, moved_value, quotes
+from amm_sim.agents.agent import Behaviour, contracts, funding
+from amm_sim.agents.quotes import Quote, closing, limited, moved_value, quotes
 from amm_sim.types import AccountView, Mode, Order, PoolView, Read, Seen
 
 
@@ -46,7 +46,7 @@ class Sniper(Behaviour):
         gap = truth.spot / pool.spot - 1.0
         if abs(gap) >= self.trigger:
             return self._strike(pool, own, truth.spot) if pool.mode == Mode.NORMAL else []
-        return closing((leg for leg in own.legs if leg.series >> 16 > pool.time), pool.spot)
+        return list(closing(pool, own.legs))
 
     def _strike(self, pool: PoolView, own: AccountView, spot: float) -> list[Order]:
         up = spot > pool.spot
