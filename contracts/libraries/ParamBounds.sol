@@ -118,9 +118,10 @@ library ParamBounds {
     }
 
     function check(HedgeParams memory p) internal pure {
-        if (!p.targetLeverage.isZero()) _wad("hedge.targetLeverage", p.targetLeverage, 0.1e18, 50e18);
-        _wad("hedge.topUpLeverage", p.topUpLeverage, 0.1e18, 50e18);
-        _wad("hedge.maxLeverage", p.maxLeverage, 0.1e18, 50e18);
+        uint256 least = p.targetLeverage.isZero() ? 0 : 0.1e18; // off: the others mean nothing
+        _wad("hedge.targetLeverage", p.targetLeverage, least, 50e18);
+        _wad("hedge.topUpLeverage", p.topUpLeverage, least, 50e18);
+        _wad("hedge.maxLeverage", p.maxLeverage, least, 50e18);
         _wad("hedge.gateSlack", p.gateSlack, 0, 100e18);
         _wad("hedge.maxSlippage", p.maxSlippage, 0, 1e18);
         _wad("hedge.staleShare", p.staleShare, 0, 1e18);
