@@ -1,0 +1,1 @@
+"""Whole-chain proofs: what the contracts print beside an independent truth."""
