@@ -130,7 +130,7 @@ contract MarginEngine is IMarginEngine {
         private
         pure
     {
-        if (margins || nodes) g.shock(p);
+        if (margins) g.shock(p);
         if (margins) _addRequirement(sum, g.requirement(p));
         else sum.mark += g.debt(g.spot, g.flat);
         if (nodes) _addNodes(sum, g.nodeDebts());

@@ -5,6 +5,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {MarginParams} from "../types/Params.sol";
 import {ONE, Wad} from "../types/Units.sol";
 import {Black76} from "./Black76.sol";
+import {StressMath} from "./StressMath.sol";
 import {VolShock} from "./VolShock.sol";
 
 /// Scenario margin of the legs of one expiry. `debt` is what the legs owe in a state (shorts positive, longs
@@ -28,12 +29,9 @@ library MarginMath {
         uint256 maintenance;
     }
 
-    /// @dev Spot multiples of the grid and of the stress nodes in thousandths, 16 bits each, first in the lowest.
+    /// @dev Spot multiples of the grid in thousandths, 16 bits each, first in the lowest.
     uint256 private constant GRID = 800 | 865 << 16 | 930 << 32 | 1000 << 48 | 1070 << 64 | 1135 << 80 | 1200 << 96;
     uint256 private constant GRID_SIZE = 7;
-    uint256 private constant NODES = 700 | 850 << 16 | 1000 << 32 | 1150 << 48 | 1300 << 64 | 850 << 80 | 1000 << 96
-        | 1150 << 112;
-    uint256 private constant UP_NODES = 5; // the first five have vol up, the rest vol down
     uint256 private constant PER_MILLE = 1e15;
 
     /// @notice No requirement at all: neither factor, share nor floor is set.
@@ -64,10 +62,18 @@ library MarginMath {
         return _ceilWad(sum);
     }
 
-    /// @notice Debts at the eight stress nodes around the group's spot.
+    /// @notice Debts at the ledger's eight stress nodes, built on the state of now.
     function nodeDebts(Group memory g) internal pure returns (int256[8] memory debts) {
-        for (uint256 i; i < 8; ++i) {
-            debts[i] = debt(g, _multiple(g.spot, NODES, i), i < UP_NODES ? g.up : g.down);
+        StressMath.State memory s = StressMath.stateOf(g.spot, g.secondsLeft);
+        for (uint256 i; i < g.sizes.length; ++i) {
+            uint256[8] memory values = StressMath.calls(s, g.strikes[i], g.flat[i]);
+            if (!g.calls[i]) StressMath.toPuts(values, g.spot, g.strikes[i]);
+            for (uint256 k; k < 8; ++k) {
+                debts[k] -= g.sizes[i] * int256(values[k]);
+            }
+        }
+        for (uint256 k; k < 8; ++k) {
+            debts[k] = _ceilWad(debts[k]);
         }
     }
 
