@@ -16,7 +16,7 @@ PUBLISHERS: dict[str, type[Publisher]] = {"pull": Pull, "push": Push, "venue": V
 
 
 def opening(truth: Truth, expiries: Iterable[int]) -> list[Order]:
-    """One honest post of every feed, so that the guard has a price and expiries can be listed before a run starts."""
+    """One honest post of every feed, so that the guard has a price and boards can be listed."""
     feed = Vol(name="opening")
     confidence = Pull(name="opening").confidence(truth) * truth.spot
     return [

@@ -1,4 +1,4 @@
-"""What every publisher of a mocked feed shares: cadence, latency and the troubles that a scenario gives it."""
+"""What every publisher of a mocked feed shares: cadence, latency and troubles by key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from oracles.windows import Windows, active, check, hour
 class Publisher:
     """Posts what it observes of the truth, through the same mempool as everybody.
 
-    Honest unless a key says otherwise. A publisher remembers nothing: what it needs of its past stands on chain.
+    Honest unless a key says otherwise. A publisher remembers nothing: what it needs of its past
+    stands on chain.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Publisher:
         return self.posts(seen, seen.truth, self.distortion(seen, draw), self.lag(seen, seen.truth))
 
     def posts(self, seen: Seen, truth: Truth, factor: float, delay: int) -> list[Order]:
-        """What it posts when its observation is off by ``factor`` and the posts are held back by ``delay``."""
+        """What it posts when it observes ``factor`` times the truth and is late by ``delay``."""
         raise NotImplementedError
 
     def distortion(self, seen: Seen, draw: float) -> float:

@@ -12,14 +12,15 @@ from oracles.publisher import Publisher, price
 
 @dataclass(frozen=True, kw_only=True)
 class Push(Publisher):
-    """Posts a round when spot has moved by ``deviation`` from the last one or the heartbeat is due."""
+    """Posts a round when spot has moved by ``deviation`` or the heartbeat is due."""
 
     deviation: float = 0.005
     """Relative move that triggers a round."""
     heartbeat: int = 3600
     """Seconds after which a round is due in any case."""
     stamp: str = "arrival"
-    """Time of a round: arrival (when it is due in the mempool, as Chainlink's transmission) or observed."""
+    """Time of a round: arrival (when it is due in the mempool, as Chainlink's transmission) or
+    observed."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

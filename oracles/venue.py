@@ -11,7 +11,7 @@ from oracles.publisher import Publisher, price
 
 @dataclass(frozen=True, kw_only=True)
 class Venue(Publisher):
-    """Posts at every wake-up; a venue is a market, so its latency is short and congestion does not slow it."""
+    """Posts at every wake-up, with little latency: a venue is a market of its own."""
 
     latency: int = 1
 

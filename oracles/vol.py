@@ -14,7 +14,7 @@ from oracles.publisher import Publisher
 
 @dataclass(frozen=True, kw_only=True)
 class Vol(Publisher):
-    """Posts the outside surface at every wake-up; ``factor`` of noise and manipulation works on its level."""
+    """Posts the outside surface at every wake-up; noise and manipulation work on its level."""
 
     cadence: int = 600
     confidence: float = 1.0

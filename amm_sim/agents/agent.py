@@ -15,7 +15,7 @@ from amm_sim.units import quantize
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """A frozen behaviour; its fields are the scenario's keys. It remembers nothing but what it sees."""
+    """A frozen behaviour: its fields are the scenario's keys, it knows only what it sees."""
 
     name: str
     cadence: int = 60
@@ -54,7 +54,7 @@ class Behaviour:
 
 
 def funding(own: AccountView, amount: float, least: float = 1.0) -> list[Order]:
-    """A deposit of ``amount``, or what the wallet holds, if the account is empty and the wallet is not."""
+    """A deposit of ``amount``, or of what the wallet holds, if the account is empty."""
     available = min(amount, own.wallet)
     if own.legs or own.balance >= least or available < least:
         return []

@@ -31,7 +31,7 @@ from amm_sim.types import (
 
 @dataclass(frozen=True, kw_only=True)
 class Keeper(Behaviour):
-    """Pokes oracle and breaker, refreshes stale expiries, hedges when due, serves the queue, settles expiries."""
+    """Pokes, refreshes stale expiries, hedges when due, serves the queue, settles expiries."""
 
     latency: int = 3
     capital: float = 0.0
@@ -46,7 +46,8 @@ class Keeper(Behaviour):
     queue: int = 1800
     """Seconds between services of the LP queue."""
     silence: int = 7200
-    """Seconds after an expiry without a round after which it is settled by the guard's own average."""
+    """Seconds after an expiry without a round after which it is settled by the guard's own average.
+    """
     touch: int = 300
     """Seconds between touches of the accounts that owe more than they hold."""
     batch: int = 10
@@ -74,7 +75,7 @@ class Keeper(Behaviour):
         return orders
 
     def every(self, seen: Seen, period: int) -> bool:
-        """Whether this wake-up is the first at or after a multiple of ``period`` since the start."""
+        """Whether this wake-up is the first since a multiple of ``period`` from the start."""
         return (seen.time - seen.start) % period < self.cadence
 
     def _hedge(self, seen: Seen) -> list[Order]:
@@ -103,7 +104,7 @@ class Keeper(Behaviour):
         return orders
 
     def _settle(self, expiry: ExpiryView, seen: Seen) -> list[Order]:
-        """With the first round at or after expiry: the newest, or one back from the last that was refused as late."""
+        """With the newest round, or with one before the last that was refused as too late."""
         if seen.pool.push_time < expiry.expiry and seen.pool.time - expiry.expiry < self.silence:
             return []
         late = [tried(o, expiry.expiry) for o in seen.outcomes]

@@ -1,4 +1,4 @@
-"""A liquidator with capital and latency: starts auctions, bids when it pays, closes insolvent accounts."""
+"""A liquidator: starts auctions, bids when it pays, lets the pool close the insolvent."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Liquidator(Behaviour):
     def _bid(
         self, account: AccountView, own: AccountView, pool: PoolView, price: float
     ) -> list[Order]:
-        """A bid for the whole at the auction's price, or for what its capital carries, if that pays."""
+        """A bid for the whole, or for what its capital carries, if the auction's price pays."""
         bound = max(account.initial_margin, 1.0)
         gain = (account.equity - price) * (1.0 - pool.auction.get("penaltyShare", 0.0))
         if account.equity <= 0.0 or gain < self.profit * bound:

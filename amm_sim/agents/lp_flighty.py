@@ -14,7 +14,7 @@ from amm_sim.types import Mode, Order, PoolView, RequestWithdrawal, Seen
 
 @dataclass(frozen=True, kw_only=True)
 class FlightyLP(Behaviour):
-    """Asks for all its shares once the share price has fallen, liquidity is short or the mode is not normal."""
+    """Asks for all its shares after a loss, when liquidity is short or the mode is not normal."""
 
     cadence: int = 600
     join: int = 7200

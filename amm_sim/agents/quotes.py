@@ -1,4 +1,4 @@
-"""What a trader reckons from the pool's state: value, Greeks and fee of a series, and a limit for a trade.
+"""What a trader reckons from the pool's state: value, Greeks, fee and limit of a trade.
 
 Estimates only: the chain decides. Values are per contract in quote, vega per 1.00 of volatility.
 """
@@ -114,7 +114,10 @@ def moved_value(quote: Quote, spot: float) -> float:
 
 
 def margin_of_short(quote: Quote, spot: float) -> float:
-    """Rough initial margin, above its mark, of one short contract: loss at a 20 % move with volatility up, + 1.5 % S."""
+    """Rough initial margin of one short contract above its mark.
+
+    The loss at a move of 20 % with volatility up, plus 1.5 % of spot.
+    """
     days = max(quote.years * 365.0, 1.0)
     up = max(quote.vol, 0.4) * (1.0 + 0.5 * (30.0 / days) ** 0.3)
     shocked = max(
@@ -125,13 +128,13 @@ def margin_of_short(quote: Quote, spot: float) -> float:
 
 
 def limited(quote: Quote, size: float, spot: float, slippage: float) -> Trade:
-    """A trade whose limit tolerates a relative move ``slippage`` of spot against it and a volatility point."""
+    """A trade whose limit tolerates ``slippage`` of spot against it and a volatility point."""
     tolerance = abs(size) * (abs(quote.delta) * spot * slippage + quote.vega * 0.01)
     return Trade(quote.series, size, quantize(quote.cash(size) + tolerance))
 
 
 def closing(pool: PoolView, legs: Iterable[LegView]) -> list[Trade]:
-    """Trades that close the live ones of ``legs``: shorts at up to a spot a contract more, longs worth their fee."""
+    """Trades that close live legs: shorts at up to a spot more, longs that are worth their fee."""
     orders: list[Trade] = []
     for leg in legs:
         quote = find(pool, leg.series)

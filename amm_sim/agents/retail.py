@@ -14,7 +14,7 @@ from amm_sim.types import AccountView, Mode, Order, PoolView, Seen
 
 @dataclass(frozen=True, kw_only=True)
 class Retail(Behaviour):
-    """Opens at Poisson times; each leg is closed at a Poisson time of its own. Shorts keep ample margin."""
+    """Opens at Poisson times, closes each leg at one of its own; shorts keep ample margin."""
 
     cadence: int = 300
     rate: float = 1.0

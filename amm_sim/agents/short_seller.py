@@ -15,11 +15,12 @@ from amm_sim.types import AccountView, Mode, Order, PoolView, Seen
 
 @dataclass(frozen=True, kw_only=True)
 class ShortSeller(Behaviour):
-    """Sells until its initial margin binds ``use`` of its equity; never adds collateral to a losing position."""
+    """Sells until initial margin binds ``use`` of its equity; never adds collateral later."""
 
     cadence: int = 900
     deposit: float = 0.5
-    """Share of its capital that one deposit brings; after a liquidation it may come back with the next."""
+    """Share of its capital that one deposit brings; after a liquidation it may come back with the
+    next."""
     use: float = 0.95
     """Share of equity that the initial margin of its shorts binds."""
     tranche: float = 0.5

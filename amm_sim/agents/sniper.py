@@ -14,7 +14,7 @@ from amm_sim.types import AccountView, Mode, Order, PoolView, Read, Seen
 
 @dataclass(frozen=True, kw_only=True)
 class Sniper(Behaviour):
-    """Buys calls when the truth is above the oracle, puts when below; closes when the oracle has caught up."""
+    """Buys calls when the truth is above the oracle, puts when below; closes afterwards."""
 
     latency: int = 0
     trigger: float = 0.002

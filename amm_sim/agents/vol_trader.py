@@ -1,4 +1,4 @@
-"""An informed volatility trader: knows what the outside market pays and trades where the pool is off."""
+"""An informed volatility trader: knows what the outside pays, trades where the pool is off."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from amm_sim.types import AccountView, Mode, Order, Read, Seen, Truth
 
 @dataclass(frozen=True, kw_only=True)
 class VolTrader(Behaviour):
-    """Buys the series whose pool volatility is furthest below the outside one after costs; sells the furthest above."""
+    """Trades the series with the largest edge of the outside over the pool's volatility."""
 
     cadence: int = 600
     margin: float = 0.01

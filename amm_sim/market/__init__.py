@@ -1,4 +1,4 @@
-"""The truth: generators of what the world outside the chain does, by the ``kind`` of a scenario's [market]."""
+"""The truth: generators of the world outside the chain, by the ``kind`` of [market]."""
 
 from amm_sim.market.anchored import Anchored
 from amm_sim.market.gbm_jumps import GbmJumps

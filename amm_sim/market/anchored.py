@@ -1,4 +1,4 @@
-"""A path bridged through published facts: prices at hours, with a local realised volatility in between."""
+"""A path bridged through published facts: prices at hours, local volatility in between."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from amm_sim.market.path import Floats, Times
 
 @dataclass(frozen=True, kw_only=True)
 class Anchored(Generator):
-    """Brownian bridges in log-price between the anchors, never outside the range that the anchors span.
+    """Brownian bridges in log-price between the anchors, inside the range that these span.
 
-    The highest and lowest anchor are thus the path's peak and low. Anchors that fall on a block are met exactly.
+    The highest and lowest anchor are thus the path's peak and low. Anchors that fall on a block are
+    met exactly.
     """
 
     anchors: Points

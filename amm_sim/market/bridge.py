@@ -11,10 +11,11 @@ from amm_sim.units import YEAR
 def bridge(
     knots: Floats, logs: Floats, vols: Floats, times: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Log-prices at ``times`` of a path through the knots; ``vols[i]`` drives segment i, annualised.
+    """Log-prices at ``times`` through the knots; ``vols[i]`` drives segment i, annualised.
 
-    ``knots`` and ``times`` are sorted seconds; times outside the knots take the nearest knot's value. Between two
-    knots the path is a Brownian bridge: normal around the chord with variance vol^2 (t - a)(b - t)/(b - a).
+    ``knots`` and ``times`` are sorted seconds; times outside the knots take the nearest knot's
+    value. Between two knots the path is a Brownian bridge: normal around the chord with variance
+    vol^2 (t - a)(b - t)/(b - a).
     """
     result = np.interp(times, knots, logs)
     for index in range(len(knots) - 1):

@@ -15,7 +15,7 @@ from amm_sim.units import YEAR
 
 @dataclass(frozen=True, kw_only=True)
 class GbmJumps(Generator):
-    """Diffusion with lognormal jumps at Poisson times, compensated so that E[S_T] = S_0 e^(drift T)."""
+    """Diffusion with lognormal jumps, compensated so that E[S_T] = S_0 e^(drift T)."""
 
     spot: float
     drift: float = 0.0

@@ -18,8 +18,8 @@ from amm_sim.types import Smile
 class Generator(ABC):
     """Makes the truth of a run. A subclass adds its keys and the path of spot.
 
-    Spot, implied volatility, gas and venue draw from separate children of the passed generator, so that a key of one
-    never changes the draws of another.
+    Spot, implied volatility, gas and venue draw from separate children of the passed generator, so
+    that a key of one never changes the draws of another.
     """
 
     iv: ImpliedVol = field(default_factory=ImpliedVol)

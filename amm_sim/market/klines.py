@@ -1,4 +1,7 @@
-"""Reads kline files: open time, open, high, low, close, volume; header and gzip optional; s, ms or us."""
+"""Reads kline files: open time, open, high, low, close, volume.
+
+Header and gzip are optional; times in seconds, milliseconds or microseconds.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class Bars:
         return np.asarray(np.diff(self.times) // self.interval - 1, dtype=np.int64)
 
     def between(self, start: int, end: int) -> Bars:
-        """The bars that overlap [start, end], with the neighbour that ends at ``start`` where there is one."""
+        """The bars that overlap [start, end], with the one that ends at ``start`` if there is."""
         first = max(int(np.searchsorted(self.times, start, side="right")) - 1, 0)
         if first > 0 and self.times[first - 1] + self.interval == start:
             first -= 1
@@ -48,7 +51,8 @@ def load_bars(file: Path) -> Bars:
     """All bars of a file.
 
     Raises:
-        ScenarioError: no such file, a malformed row, prices that contradict each other, times out of order.
+        ScenarioError: no such file, a malformed row, prices that contradict each other, times out
+        of order.
 
     """
     if not file.is_file():

@@ -16,7 +16,7 @@ Times = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Path:
-    """Arrays over blocks, the first of them the run's start. Prices in quote, times in seconds since 1970."""
+    """Arrays over blocks from the run's start; prices in quote, times in seconds since 1970."""
 
     times: Times
     spot: Floats
@@ -25,7 +25,8 @@ class Path:
     vol: Floats
     """Front at-the-money implied volatility of the outside market."""
     realised: Floats
-    """Volatility that drives spot, where the generator knows it; else measured over the last hour."""
+    """Volatility that drives spot, where the generator knows it; else measured over the last hour.
+    """
     gas: Floats
     """Quote per unit of gas."""
     congestion: Floats
@@ -66,5 +67,5 @@ def hours_of(times: Times) -> Floats:
 
 
 def rounded(values: Floats) -> Floats:
-    """Each value with nine significant digits, so that processors whose libm differ in the last bit agree."""
+    """Each value with nine significant digits, so that processors agree."""
     return np.array([quantize(float(value)) for value in values])

@@ -1,4 +1,4 @@
-"""Paths that end at the quantiles of a lognormal: the stratified sample of the closed-form proof."""
+"""Paths that end at the quantiles of a lognormal: the sample of the closed-form proof."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from amm_sim.units import YEAR
 
 @dataclass(frozen=True, kw_only=True)
 class Quantile(Generator):
-    """Path ``index`` of ``count``: straight in logs to the (index + 1/2) / count quantile of S_T, then constant."""
+    """Straight in logs to the (index + 1/2) / count quantile of S_T, then constant."""
 
     spot: float
     vol: float

@@ -28,11 +28,14 @@ class Replay(Generator):
     start: str = ""
     """ISO time (UTC) in the file at which the run starts; empty: the run's own start."""
     gaps: str = "refuse"
-    """What to do about missing bars: refuse, hold (flat at the last close), interpolate (straight in logs)."""
+    """What to do about missing bars: refuse, hold (flat at the last close), interpolate (straight
+    in logs)."""
     convention: str = "close"
-    """close: a bar's close stands at its open time plus its length; open: its open at its open time."""
+    """close: a bar's close stands at its open time plus its length; open: its open at its open
+    time."""
     between: str = "bridge"
-    """Inside a bar: bridge (Brownian, through open, high, low, close), linear (in logs), hold (the last knot)."""
+    """Inside a bar: bridge (Brownian, through open, high, low, close), linear (in logs), hold (the
+    last knot)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,8 +73,9 @@ class Replay(Generator):
             raise ScenarioError(
                 "market.file",
                 bars.file,
-                f"no gaps: {int(missing[holes[0]])} bars are missing after {_text(bars.times[holes[0]])}, "
-                f'{int(missing.sum())} in all; or market.gaps = "hold" | "interpolate"',
+                f"no gaps: {int(missing[holes[0]])} bars are missing after "
+                f"{_text(bars.times[holes[0]])}, {int(missing.sum())} in all; "
+                'or market.gaps = "hold" | "interpolate"',
             )
         return _refilled(bars, self.gaps)
 
@@ -105,7 +109,7 @@ class Replay(Generator):
     def _bridged(
         self, bars: Bars, knots: Times, logs: Floats, times: Times, rng: np.random.Generator
     ) -> Floats:
-        """Through each bar's high and low at random times inside it, and between them by Brownian bridges."""
+        """Through each bar's high and low at random times, in between by Brownian bridges."""
         result = np.interp(times, knots, logs)
         for index, begin in enumerate(knots[:-1]):
             first, last = np.searchsorted(times, (begin, knots[index + 1]), side="right")
@@ -130,9 +134,10 @@ def _inside_bar(
     times: Times,
     rng: np.random.Generator,
 ) -> Floats:
-    """Log-prices at ``times`` strictly inside a bar: low first in a rising bar, high first in a falling one.
+    """Log-prices inside a bar: low first in a rising bar, high first in a falling one.
 
-    The extremes fall on two of the times; the bridges' volatility is Parkinson's, ln(H/L)^2 / (4 ln 2) a bar.
+    The extremes fall on two of the times; the bridges' volatility is Parkinson's, ln(H/L)^2 / (4 ln
+    2) a bar.
     """
     low, high = min(extremes[0], *ends), max(extremes[1], *ends)
     order = (low, high) if ends[1] >= ends[0] else (high, low)
@@ -156,7 +161,7 @@ def _refilled(bars: Bars, how: str) -> Bars:
 
 
 def _straight(bars: Bars, grid: Times) -> Floats:
-    """Closes at the grid's bars, straight in logs from the close before a gap to the open after it."""
+    """Closes of the grid's bars, straight in logs across each gap."""
     after = np.flatnonzero(bars.missing()) + 1
     knots = np.append(bars.times + bars.interval, bars.times[after])
     logs = np.log(np.append(bars.prices[:, 3], bars.prices[after, 0]))

@@ -1,4 +1,4 @@
-"""What surrounds spot: implied volatility, gas, the hedge venue. Each is a table of keys that makes its arrays."""
+"""What surrounds spot: implied volatility, gas, the hedge venue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY = 86_400
 
 
 def interpolated(points: Points, hours: Floats, default: float) -> Floats:
-    """Values at ``hours``, linear between the points (hour, value); ``default`` where there are none."""
+    """Values at ``hours``, linear between (hour, value) points; ``default`` without any."""
     if not points:
         return np.full(len(hours), default)
     return np.interp(hours, [row[0] for row in points], [row[1] for row in points])
@@ -39,7 +39,7 @@ def exponential_average(values: Floats, first: float, decay: float) -> Floats:
 
 
 def realised_volatility(spot: Floats, step: int, halflife: float, first: float) -> Floats:
-    """Annualised root of the exponentially weighted mean of squared log-returns; starts at ``first``."""
+    """Annualised volatility from exponentially weighted squared log-returns."""
     squares = np.diff(np.log(spot)) ** 2 * (YEAR / step)
     return np.asarray(
         np.sqrt(exponential_average(squares, first**2, 0.5 ** (step / halflife))), dtype=np.float64
@@ -48,10 +48,11 @@ def realised_volatility(spot: Floats, step: int, halflife: float, first: float) 
 
 @dataclass(frozen=True)
 class ImpliedVol:
-    """Front at-the-money volatility: mean-reverting in logs around a level, moved by returns and by what is realised.
+    """Front at-the-money volatility, mean-reverting in logs and moved by returns.
 
     d ln v = reversion (ln target - ln v) dt + leverage * r + vol_of_vol dW, with
-    target = (1 - follow) * level + follow * realised; time in days for ``reversion``, years for ``vol_of_vol``.
+    target = (1 - follow) * level + follow * realised; ``reversion`` is per day, ``vol_of_vol`` per
+    root of a year.
     """
 
     level: float = 0.75

@@ -1,6 +1,7 @@
 """Black-76 of one option in plain floats, for agents, who ask for one at a time.
 
-Some twenty times quicker than ``black76`` on one option; good to about 1e-15 of the forward, not in relative terms.
+Some twenty times quicker than ``black76`` on one option; good to about 1e-15 of the forward, not in
+relative terms.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Slices of the outside volatility surface: a power-law SSVI around a term structure of at-the-money variance.
+"""Slices of the outside volatility surface: power-law SSVI around a term structure.
 
-Gatheral and Jacquier (2014), "Arbitrage-free SVI volatility surfaces", with phi(theta) = eta / sqrt(theta). Total
-variance w(k, theta) = theta/2 (1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2)) has no butterfly arbitrage for
-eta^2 (1 + |rho|) <= 4 and eta sqrt(theta) (1 + |rho|) <= 4, and no calendar arbitrage while theta increases.
+Gatheral and Jacquier (2014), "Arbitrage-free SVI volatility surfaces", with phi(theta) = eta /
+sqrt(theta), theta the at-the-money total variance. Total variance
+ w(k, theta) = theta/2 (1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2)) has no butterfly
+arbitrage for eta^2 (1 + |rho|) <= 4 and eta sqrt(theta) (1 + |rho|) <= 4, and no calendar arbitrage
+while theta increases.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ DAY = 86_400 / YEAR
 
 
 class Slice(NamedTuple):
-    """SVI of annualised variance: v(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2)), k = ln(K / F)."""
+    """SVI of annualised variance.
+
+    v(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2)), k = ln(K / F)
+    """
 
     a: float
     b: float
@@ -47,7 +52,10 @@ def check_smile(path: str, smile: Smile) -> None:
 
 
 def total_variance(front: float, smile: Smile, years: float) -> float:
-    """At-the-money total variance at ``years``: forward variance decays from front^2 to long_vol^2, so it increases."""
+    """At-the-money total variance at ``years``.
+
+    Forward variance decays from front^2 to long_vol^2, so it increases.
+    """
     tau = smile.decay * DAY
     return smile.long_vol**2 * years - (front**2 - smile.long_vol**2) * tau * math.expm1(
         -years / tau
@@ -55,7 +63,7 @@ def total_variance(front: float, smile: Smile, years: float) -> float:
 
 
 def slice_at(front: float, smile: Smile, years: float) -> Slice:
-    """The slice for an expiry in ``years`` > 0 when the front at-the-money volatility is ``front`` > 0."""
+    """The slice in ``years`` > 0 when the front at-the-money volatility is ``front`` > 0."""
     theta = total_variance(front, smile, years)
     phi = smile.eta / math.sqrt(theta)
     rest = 1.0 - smile.rho**2

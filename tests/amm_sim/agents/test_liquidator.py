@@ -5,15 +5,15 @@ from amm_sim.types import Bid, CloseInsolvent, EndAuction, LegView, Mode, StartA
 
 
 def sick(world, **changes):
-    keys = dict(
-        address="0xb",
-        balance=3_000.0,
-        equity=900.0,
-        initial_margin=1_500.0,
-        maintenance_margin=1_000.0,
-        liquidatable=True,
-        legs=(LegView(world.series(7, 2, False), -50.0),),
-    )
+    keys = {
+        "address": "0xb",
+        "balance": 3_000.0,
+        "equity": 900.0,
+        "initial_margin": 1_500.0,
+        "maintenance_margin": 1_000.0,
+        "liquidatable": True,
+        "legs": (LegView(world.series(7, 2, False), -50.0),),
+    }
     return world.account(**{**keys, **changes})
 
 
@@ -66,7 +66,8 @@ def test_liquidator_turns_a_hopeless_auction_insolvent(world):
 
 
 def test_liquidator_bids_for_a_bounty_that_pays_and_closes_at_the_end(world):
-    """Bounty lifts equity toward maintenance: -500 + 1,500 t / 1,800 pays beyond 30 from t = 636 on."""
+    """Bounty lifts equity toward maintenance: -500 + 1,500 t / 1,800 pays beyond 30 from t = 636
+    on."""
     account = sick(world, equity=-500.0, auction_started=world.start, auction_insolvent=True)
     assert act(world, account, now=600) == []
     (order,) = act(world, account, now=660)

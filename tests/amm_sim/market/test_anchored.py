@@ -1,4 +1,5 @@
-"""The bridge through anchors, and the crash facts of 12-14 March 2020 reproduced by the shipped scenario."""
+"""The bridge through anchors, and the crash facts of 12-14 March 2020 reproduced by the shipped
+scenario."""
 
 import tomllib
 from pathlib import Path
@@ -65,7 +66,8 @@ def test_path_meets_its_anchors():
 
 
 def test_bridge_has_the_variance_of_a_brownian_bridge():
-    """At a third of the way: vol^2 t (T - t) / T; a wrong volatility is refuted by the same threshold."""
+    """At a third of the way: vol^2 t (T - t) / T; a wrong volatility is refuted by the same
+    threshold."""
     knots, end = np.array([0.0, 3 * 86_400.0]), 3 * 86_400.0
     times = np.array([86_400.0])
     rng = np.random.default_rng(11)
@@ -100,7 +102,7 @@ def test_bridge_with_many_times_is_one_path():
     ],
 )
 def test_unfit_anchors_are_refused(anchors):
-    with pytest.raises(ScenarioError, match="market.anchors"):
+    with pytest.raises(ScenarioError, match=r"market\.anchors"):
         Anchored(anchors=anchors)
 
 

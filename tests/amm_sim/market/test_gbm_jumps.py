@@ -1,6 +1,7 @@
-"""Statistics of the jump diffusion against closed forms; each with a power check: a wrong parameter fails.
+"""Statistics of the jump diffusion against closed forms, each with a power check.
 
-Thresholds are 4.5 standard errors: a correct generator fails one of them for fewer than 1 in 100,000 seeds.
+Thresholds are 4.5 standard errors: a correct generator fails one of them for fewer than 1 in
+100,000 seeds.
 """
 
 import math
@@ -16,7 +17,14 @@ SEED = 20200312
 PATHS = 20_000
 YEAR = 31_536_000
 LIMIT = 4.5
-CRASH = dict(spot=200.0, drift=0.1, vol=0.8, jump_rate=6.0, jump_mean=-0.12, jump_std=0.12)
+CRASH = {
+    "spot": 200.0,
+    "drift": 0.1,
+    "vol": 0.8,
+    "jump_rate": 6.0,
+    "jump_mean": -0.12,
+    "jump_std": 0.12,
+}
 
 
 def terminals(seed=SEED, years=0.25, steps=1, **changes):
@@ -32,7 +40,8 @@ def z_of_mean(sample, expected):
 
 
 def log_moments(years, drift=0.1, vol=0.8, rate=6.0, mean=-0.12, std=0.12):
-    """Mean, variance and fourth central moment of ln S_T / S_0 from the cumulants of Merton's model."""
+    """Mean, variance and fourth central moment of ln S_T / S_0 from the cumulants of Merton's
+    model."""
     k1 = (drift - vol**2 / 2 - rate * (math.exp(mean + std**2 / 2) - 1) + rate * mean) * years
     k2 = (vol**2 + rate * (mean**2 + std**2)) * years
     k4 = rate * (mean**4 + 6 * mean**2 * std**2 + 3 * std**4) * years

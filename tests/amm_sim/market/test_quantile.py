@@ -8,7 +8,7 @@ from amm_sim.errors import ScenarioError
 from amm_sim.market import Quantile
 
 DAY = 86_400
-KEYS = dict(spot=2000.0, vol=0.8, horizon=7 * DAY)
+KEYS = {"spot": 2000.0, "vol": 0.8, "horizon": 7 * DAY}
 
 
 def terminal(index, count, **changes):
@@ -20,7 +20,7 @@ def terminal(index, count, **changes):
 def test_path_ends_at_its_quantile(index):
     deviation = 0.8 * math.sqrt(7 / 365)
     z = norm.ppf((index + 0.5) / 2000)
-    expected = 2000.0 * math.exp(-deviation**2 / 2 + deviation * z)
+    expected = 2000.0 * math.exp(-(deviation**2) / 2 + deviation * z)
     assert terminal(index, 2000) == pytest.approx(expected, rel=1e-8)
 
 
@@ -36,5 +36,5 @@ def test_path_stays_at_its_end_after_the_horizon():
 
 
 def test_index_beyond_count_is_refused():
-    with pytest.raises(ScenarioError, match="market.index"):
+    with pytest.raises(ScenarioError, match=r"market\.index"):
         Quantile(**KEYS, index=10, count=10)

@@ -20,7 +20,9 @@ def text(bars=None, scale=1, header=True, times=None):
     bars = BARS if bars is None else bars
     times = [START + HOUR * i for i in range(len(bars))] if times is None else times
     rows = ["open_time,open,high,low,close,volume"] if header else []
-    rows += [f"{t * scale},{o},{h},{lo},{c},1.5" for t, (o, h, lo, c) in zip(times, bars, strict=True)]
+    rows += [
+        f"{t * scale},{o},{h},{lo},{c},1.5" for t, (o, h, lo, c) in zip(times, bars, strict=True)
+    ]
     return "\n".join(rows) + "\n"
 
 
@@ -39,7 +41,9 @@ def prices(file, start=START, step=HOUR, count=3, seed=0, **keys):
     return Replay(file=file, **keys).path(start, step, count, np.random.default_rng(seed)).spot
 
 
-@pytest.mark.parametrize("keys", [{}, {"scale": 1000}, {"scale": 10**6}, {"header": False}, {"name": "k.csv.gz"}])
+@pytest.mark.parametrize(
+    "keys", [{}, {"scale": 1000}, {"scale": 10**6}, {"header": False}, {"name": "k.csv.gz"}]
+)
 def test_replay_of_any_dialect_gives_the_closes(kline, keys):
     assert prices(kline(**keys)) == pytest.approx([100.0, 103.0, 92.0, 98.0])
 
@@ -79,7 +83,7 @@ def test_linear_and_hold_between_bars(kline):
 
 
 def gapped():
-    return dict(times=[START + HOUR * i for i in (0, 1, 4, 5)])
+    return {"times": [START + HOUR * i for i in (0, 1, 4, 5)]}
 
 
 def test_gap_is_refused_and_reported(kline):

@@ -39,7 +39,7 @@ def test_implied_vol_follows_what_is_realised():
     rng = np.random.default_rng(4)
     returns = 1.6 * math.sqrt(60 / YEAR) * rng.standard_normal(len(times) - 1)
     spot = 100 * np.exp(np.concatenate(([0.0], np.cumsum(returns))))
-    keys = dict(level=0.6, vol_of_vol=0.0, leverage=0.0, reversion=5.0)
+    keys = {"level": 0.6, "vol_of_vol": 0.0, "leverage": 0.0, "reversion": 5.0}
     half = ImpliedVol(**keys, follow=0.5).path(times, spot, rng)
     none = ImpliedVol(**keys, follow=0.0).path(times, spot, rng)
     assert half[-3000:].mean() == pytest.approx(1.1, abs=0.05)
@@ -47,7 +47,7 @@ def test_implied_vol_follows_what_is_realised():
 
 
 def test_implied_vol_has_its_stationary_variance():
-    """AR(1) in logs: vol_of_vol^2 dt / (1 - phi^2); half the volatility of volatility is refuted."""
+    """AR(1) in logs: vol_of_vol^2 dt / (1 - phi^2); half of it is refuted."""
     times = time_grid(0, 3600, 200_000)
     keys = ImpliedVol(level=0.8, vol_of_vol=1.5, leverage=0.0, reversion=24.0, floor=0.01, cap=50.0)
     logs = np.log(keys.path(times, flat(times), np.random.default_rng(8)))[100:]
@@ -95,7 +95,10 @@ def test_venue_basis_noise_has_its_deviation():
 def test_venue_closes_in_its_windows_and_follows_points():
     times = time_grid(0, 3600, 6)
     price, depth, is_open = Venue(
-        basis=((0.0, 0.0), (2.0, -0.2)), basis_noise=0.0, depth=((0.0, 1.0), (4.0, 0.2)), closed=((1.0, 3.0),)
+        basis=((0.0, 0.0), (2.0, -0.2)),
+        basis_noise=0.0,
+        depth=((0.0, 1.0), (4.0, 0.2)),
+        closed=((1.0, 3.0),),
     ).path(times, flat(times), np.random.default_rng(2))
     assert is_open.tolist() == [True, False, False, True, True, True, True]
     assert price[2] == pytest.approx(100 * math.exp(-0.2))

@@ -1,5 +1,7 @@
-"""The outside surface: its term structure, and no static arbitrage, checked on prices and densities directly."""
+"""The outside surface: its term structure, and no static arbitrage, checked on prices and densities
+directly."""
 
+import itertools
 import math
 
 import numpy as np
@@ -23,7 +25,7 @@ def total(front, smile, years, k):
 def test_total_variance_increases_with_time_at_every_strike(front, smile):
     for k in np.linspace(-0.6, 0.6, 61):
         values = [total(front, smile, years, k) for years in TENORS]
-        assert all(b > a for a, b in zip(values, values[1:], strict=False))
+        assert all(b > a for a, b in itertools.pairwise(values))
 
 
 @pytest.mark.parametrize("front", [0.4, 0.8, 2.5])
