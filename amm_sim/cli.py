@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -270,11 +271,8 @@ def _sentence(facts: Mapping[str, Any]) -> str:
         f"{share:3d} % · block {facts['block']}/{facts['blocks']} · {facts['blocks_per_second']:.0f} blocks/s"
         f" · {facts['transactions_per_second']:.0f} tx/s · ETA {facts['eta_seconds'] or 0:.0f} s · {refusals}"
     )
-    return (
-        text[: click.get_terminal_size()[0] - 1]
-        if hasattr(click, "get_terminal_size")
-        else text[:158]
-    )
+    return text[: shutil.get_terminal_size().columns - 1]
+
 
 
 # ------------------------------------------------------------------ report, list

@@ -163,4 +163,14 @@ def load(folder: Path) -> Tape:
             str(folder), "no manifest.json", "a folder that `amm-sim run` has written"
         )
     tables = {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+    for name, parts in _parts(folder).items():
+        tables.setdefault(name, pl.concat([pl.read_parquet(part) for part in parts]))
     return Tape(json.loads(manifest.read_text()), tables)
+
+
+def _parts(folder: Path) -> dict[str, list[Path]]:
+    """What a run that is still going, or was killed, has written: ``parts/<table>-<number>.parquet``."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted((folder / "parts").glob("*-?????.parquet")):
+        found.setdefault(path.stem[:-6], []).append(path)
+    return found

@@ -1,0 +1,107 @@
+"""Clock, mempool and builders: order never depends on anything but their keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, address_of, stream
+from amm_sim.engine.clock import Clock
+from amm_sim.engine.mempool import Mempool, Pending, by_arrival, by_priority
+from amm_sim.types import Order, Read, Seen
+
+
+@dataclass(frozen=True)
+class Idle:
+    """An agent that does nothing."""
+
+    name: str
+    cadence: int = 60
+    latency: int = 0
+    capital: float = 0.0
+    phase: int = 0
+    reads: frozenset[Read] = field(default_factory=frozenset)
+
+    def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:
+        return []
+
+
+def actor(name: str, index: int, rank: int = AGENT, **keys: Any) -> Actor:
+    return Actor(Idle(name, **keys), "idle", rank, index, address_of(name), stream(1, "act", name))
+
+
+def test_due_wakes_publishers_first_then_by_index() -> None:
+    actors = [actor("b", 1), actor("a", 0), actor("p", 5, PUBLISHER)]
+    woken = Clock(actors, 100).due(160)
+    assert [(time, who.name) for time, who in woken] == [(100, "p"), (100, "a"), (100, "b")]
+
+
+def test_due_short_cadence_wakes_several_times_between_blocks() -> None:
+    clock = Clock([actor("fast", 0, cadence=20, phase=5)], 0)
+    assert [time for time, _ in clock.due(60)] == [5, 25, 45]
+    assert [time for time, _ in clock.due(120)] == [65, 85, 105]
+
+
+def test_peek_names_each_coming_actor_once_and_books_nothing() -> None:
+    clock = Clock([actor("slow", 0, cadence=600), actor("fast", 1, cadence=20)], 0)
+    clock.due(60)
+    assert [who.name for who in clock.peek(120)] == ["fast"]
+    assert [time for time, _ in clock.due(120)] == [60, 80, 100]
+
+
+def pending(who: Actor, arrival: int, sequence: int, tip: float = 0.0) -> Pending:
+    return Pending(arrival, who, sequence, Order(), arrival, tip)
+
+
+def test_arrived_holds_back_what_is_still_on_its_way() -> None:
+    pool, who = Mempool(), actor("a", 0)
+    for sequence, arrival in enumerate([61, 60, 59]):
+        pool.add(pending(who, arrival, sequence))
+    assert [item.arrival for item in pool.arrived(60)] == [59, 60]
+    assert len(pool) == 1
+
+
+def test_arrived_same_second_publisher_then_index_then_sequence() -> None:
+    pool = Mempool()
+    publisher, first, second = actor("p", 9, PUBLISHER), actor("x", 0), actor("y", 1)
+    for sequence, who in enumerate([second, first, first, publisher]):
+        pool.add(pending(who, 10, sequence))
+    arranged = by_arrival(pool.arrived(10))
+    assert [(item.actor.name, item.sequence) for item in arranged] == [
+        ("p", 3),
+        ("x", 1),
+        ("x", 2),
+        ("y", 0),
+    ]
+
+
+def test_by_priority_takes_the_highest_head_and_keeps_nonce_order() -> None:
+    rich, poor = actor("rich", 0), actor("poor", 1)
+    items = [pending(rich, 1, 1, tip=1), pending(poor, 1, 2, tip=2), pending(rich, 1, 3, tip=9)]
+    assert [item.sequence for item in by_priority(items)] == [2, 1, 3]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.floats(0, 9)), max_size=30))
+def test_by_priority_any_input_is_a_permutation_with_each_senders_order(
+    rows: list[tuple[int, int, float]],
+) -> None:
+    actors = [actor(str(i), i) for i in range(4)]
+    pool = Mempool()
+    for sequence, (who, arrival, tip) in enumerate(rows):
+        pool.add(pending(actors[who], arrival, sequence, tip))
+    arrived = pool.arrived(9)
+    arranged = by_priority(arrived)
+    assert sorted(item.sequence for item in arranged) == sorted(item.sequence for item in arrived)
+    for who in actors:
+        assert [i for i in arranged if i.actor is who] == [i for i in arrived if i.actor is who]
+
+
+def test_stream_depends_on_seed_purpose_and_name_only() -> None:
+    first = stream(1, "act", "a").random(3).tolist()
+    assert first == stream(1, "act", "a").random(3).tolist()
+    others = [stream(2, "act", "a"), stream(1, "market", "a"), stream(1, "act", "b")]
+    assert all(first != other.random(3).tolist() for other in others)

@@ -1,0 +1,89 @@
+"""The recorder: declared schemas, exact numbers, nothing lost when a run ends early."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from amm_sim import tape
+from amm_sim.engine.recorder import CHUNK, Recorder, to_exact
+from amm_sim.errors import SetupError
+
+EVENTS = {"moved": {"block": pl.Int64, "amount": tape.EXACT}}
+
+
+def zero_row(table: str) -> dict[str, Any]:
+    def zero(kind: Any) -> Any:
+        if kind == pl.String:
+            return ""
+        return [] if isinstance(kind, pl.List) else kind == pl.Boolean and False
+
+    return {name: zero(kind) for name, kind in tape.TABLES[table].items()}
+
+
+def test_close_empty_run_writes_every_declared_column(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run", EVENTS)
+    recorder.manifest({"seed": 1})
+    recorder.close()
+    loaded = tape.load(tmp_path / "run")
+    assert set(loaded.tables) == {*tape.TABLES, "event_moved"}
+    for name, schema in tape.TABLES.items():
+        assert dict(loaded.tables[name].schema) == schema
+    assert loaded.manifest == {"seed": 1}
+
+
+def test_add_wads_stay_exact_to_the_wei(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run", EVENTS)
+    recorder.manifest({})
+    amounts = [1, -(10**37 + 1), 123_456_789_000_000_000_000_000_001, 2**255]
+    for amount in amounts:
+        recorder.add("event_moved", {"block": 1, "amount": amount})
+    recorder.close()
+    column = tape.load(tmp_path / "run").tables["event_moved"]["amount"].to_list()
+    assert column[:3] == [Decimal(a).scaleb(-18) for a in amounts[:3]]
+    assert column[3] is None
+
+
+def test_parts_of_a_killed_run_are_read(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run", EVENTS)
+    recorder.manifest({"state": "running"})
+    for block in range(2 * CHUNK + 7):
+        recorder.add("blocks", {**zero_row("blocks"), "block": block})
+        recorder.end_block()
+    loaded = tape.load(tmp_path / "run")
+    assert loaded.tables["blocks"]["block"].to_list() == list(range(2 * CHUNK))
+    recorder.close()
+    whole = tape.load(tmp_path / "run")
+    assert whole.tables["blocks"]["block"].to_list() == list(range(2 * CHUNK + 7))
+
+
+def test_new_run_in_an_old_folder_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
+    first = Recorder(tmp_path, EVENTS)
+    first.add("event_moved", {"block": 1, "amount": 5})
+    first.manifest({"seed": 1})
+    first.close()
+    (tmp_path / "notes.txt").write_text("mine")
+    second = Recorder(tmp_path, EVENTS)
+    second.manifest({"seed": 2})
+    second.close()
+    assert tape.load(tmp_path).tables["event_moved"].is_empty()
+    assert json.loads((tmp_path / "manifest.json").read_text()) == {"seed": 2}
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_folder_that_is_a_file_is_a_setup_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SetupError, match="cannot be written"):
+        Recorder(tmp_path / "file", EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0, Decimal(0)), (10**18, Decimal(1)), (10**38, None)]
+)
+def test_to_exact_keeps_38_digits(value: int, expected: Decimal | None) -> None:
+    assert to_exact(value) == expected
