@@ -190,7 +190,14 @@ def prepare(
     artifacts = artifacts or Artifacts()
     delay = _deposit_delay(scenario)
     genesis = scenario.run.start - delay - SETTLE_IN
-    chain = Chain(Anvil(genesis, port=port, fork_url=fork_url, fork_block=fork_block), artifacts)
+    anvil = Anvil(
+        genesis,
+        port=port,
+        fork_url=fork_url,
+        fork_block=fork_block,
+        code_limit=artifacts.production,
+    )
+    chain = Chain(anvil, artifacts)
     try:
         if chain.time > genesis:
             raise ScenarioError(
@@ -232,7 +239,8 @@ class _Opening:
         self._block(now + 1, self._money())
         self._block(now + 2, self._placements())
         if self.scenario.pool.liquidity > 0:
-            self._orders(now + 3, [RequestDeposit(self.scenario.pool.liquidity)], FOUNDER)
+            self._orders(now + 3, self._prices(now + 3))
+            self._orders(now + 4, [RequestDeposit(self.scenario.pool.liquidity)], FOUNDER)
         at = self.start - 120
         self._orders(at, self._prices(at))
         self._orders(at + 10, [PokeOracle()])

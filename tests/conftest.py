@@ -7,13 +7,11 @@ unoptimised builds run too.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from amm_sim.chain import Anvil, Artifacts, Chain
-from amm_sim.chain.artifacts import ENVIRONMENT
 
 START = 1_600_000_000
 """Genesis time of the test chain."""
@@ -26,7 +24,7 @@ def artifacts() -> Artifacts:
 
 @pytest.fixture(scope="session")
 def _session_chain(artifacts: Artifacts) -> Iterator[Chain]:
-    with Chain(Anvil(START, code_limit=ENVIRONMENT not in os.environ), artifacts) as chain:
+    with Chain(Anvil(START, code_limit=artifacts.production), artifacts) as chain:
         yield chain
 
 

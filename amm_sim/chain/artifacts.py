@@ -31,6 +31,8 @@ class Artifact:
     """Creation code in hexadecimal, without 0x; may hold placeholders of libraries."""
     links: Mapping[str, tuple[int, ...]]
     """Library name -> byte offsets in the creation code where its address belongs."""
+    size: int
+    """Bytes of the deployed code; a public chain takes at most 24,576."""
 
     @cached_property
     def digest(self) -> str:
@@ -64,6 +66,11 @@ class Artifacts:
         self._paths = {path.stem: path for path in sorted(self.folder.glob("*.sol/*.json"))}
         self._loaded: dict[str, Artifact] = {}
 
+    @property
+    def production(self) -> bool:
+        """Whether these are the project's own output; others may exceed a public chain's size limit."""
+        return ENVIRONMENT not in os.environ
+
     def __getitem__(self, name: str) -> Artifact:
         if name not in self._loaded:
             if name not in self._paths:
@@ -93,6 +100,7 @@ def _load(name: str, path: Path) -> Artifact:
             abi=tuple(raw["abi"]),
             bytecode=code["object"].removeprefix("0x"),
             links=_links(code.get("linkReferences", {})),
+            size=len(raw["deployedBytecode"]["object"].removeprefix("0x")) // 2,
         )
     except (orjson.JSONDecodeError, KeyError) as error:
         raise SetupError(f"{path} is not a forge artefact ({error}): run `make build`") from error

@@ -15,6 +15,8 @@ from amm_sim.errors import AmmSimError, ChainError
 
 GAS = 60_000_000
 """Gas limit of every transaction: explicit, so that nothing is estimated."""
+LARGEST = 24_576
+"""Bytes of code that a public chain takes (EIP-170)."""
 DEPLOYER = "0x00000000000000000000000000000000000d0001"
 LIBRARIAN = "0x00000000000000000000000000000000000d0002"
 RICH = hex(10**30)
@@ -132,6 +134,8 @@ class Chain:
                 self._libraries[library] = self.deploy(library, sender=LIBRARIAN)
         data = artifact.linked(self._libraries) + self.codec.constructor(name).pack(*args)
         receipt = self._send(sender, None, data)
+        if receipt.error is not None and receipt.error.name == "Reverted" and artifact.size > LARGEST:
+            raise ChainError(f"{name} has {artifact.size} bytes, a chain takes at most {LARGEST}")
         if receipt.error is not None:
             raise Revert(f"{name} constructor", receipt.error)
         assert receipt.contract is not None
