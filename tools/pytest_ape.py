@@ -1,8 +1,8 @@
 """Keeps Ape's pytest plugin for `ape test`, and out of plain `pytest`.
 
-The plugin is installed as an entry point, so every pytest run would load it: three seconds, a node of
-its own, and a snapshot around each test, also where no test uses Ape. `ape test` registers the plugin
-by name before the configuration is read; where that has not happened, it is blocked here.
+The plugin is installed as an entry point, so every pytest run would load it: three seconds, a
+node of its own, and a snapshot around each test, also where no test uses Ape. `ape test` registers
+the plugin by name before the configuration is read; where that has not happened, it is blocked here.
 """
 
 import pytest
