@@ -2,7 +2,7 @@
 
 The plugin is installed as an entry point, so every pytest run would load it: three seconds, a
 node of its own, and a snapshot around each test, also where no test uses Ape. `ape test` registers
-the plugin by name before the configuration is read; where that has not happened, it is blocked here.
+the plugin by name before the configuration is read; elsewhere it is blocked here.
 """
 
 import pytest
