@@ -33,6 +33,7 @@ interface Vm {
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function readFile(string calldata path) external view returns (string memory);
     function label(address account, string calldata name) external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function cool(address target) external;
     function toString(int256 value) external pure returns (string memory);
 }
