@@ -167,14 +167,19 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         if (_stale(seen.price).rawTime() == 0) _serve(AT_ONCE, seen, false);
     }
 
-    /// @dev The first expiry whose value is not known: stale Greeks, or expired and not settled. Zero when none.
+    /// @dev The first expiry whose value is not known: stale Greeks, or expired and its debtors not yet swept. Zero
+    /// when none.
     function _stale(Wad spot) private view returns (Timestamp stale) {
         (,,, stale) = LEDGER.aggregate(spot);
         if (stale.rawTime() != 0) return stale;
-        Timestamp[] memory listed = LEDGER.expiries();
-        for (uint256 i; i < listed.length; ++i) {
-            if (listed[i].rawTime() <= block.timestamp) return listed[i];
+        Timestamp[] memory live = MARKET.liveExpiries();
+        for (uint256 i; i < live.length; ++i) {
+            if (live[i].rawTime() <= block.timestamp && !_swept(live[i])) return live[i];
         }
+    }
+
+    function _swept(Timestamp expiry) private view returns (bool swept) {
+        (,, swept,) = MARKET.settlementOf(expiry);
     }
 
     // ------------------------------------------------------------ service
@@ -196,7 +201,7 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
 
     /// @dev Without a book nothing needs a buffer, so the last LP can leave.
     function _buffer(int256 nav) private view returns (uint256) {
-        if (nav <= 0 || FREE_BUFFER == 0 || LEDGER.expiries().length == 0) return 0;
+        if (nav <= 0 || FREE_BUFFER == 0 || MARKET.liveExpiries().length == 0) return 0;
         return FixedPointMathLib.fullMulDivUp(uint256(nav), FREE_BUFFER, ONE);
     }
 

@@ -29,7 +29,7 @@ interface ILPVault {
     error NotYours(uint256 id, address lp);
     error AlreadyClosed(uint256 id);
     error QueueWaits(Mode mode);
-    /// @notice Stale, or past its expiry and not yet settled.
+    /// @notice Stale, or past its expiry and its debtors not yet swept.
     error StaleGreeks(Timestamp expiry);
     /// @notice Insolvent auctions are open: nobody leaves ahead of a known loss.
     error LossPending(uint256 auctions);
@@ -56,7 +56,7 @@ interface ILPVault {
 
     /// @notice Serves up to `max` ready requests of each queue in order, as far as free liquidity goes. Anyone.
     /// Deposits enter at the high NAV, withdrawals leave at the low NAV less the fee, in whole or in part. Refused
-    /// while a mode other than NORMAL holds, Greeks are stale, an expired expiry is unsettled or an insolvent auction
+    /// while a mode other than NORMAL holds, Greeks are stale, an expired expiry is not swept or an insolvent auction
     /// is open; a withdrawal that has waited `maxWait` is paid even then, unless FROZEN, and from the buffer too.
     function process(uint256 max) external returns (uint256 served);
 
@@ -91,7 +91,8 @@ interface ILPVault {
 
     function cash() external view returns (Wad);
 
-    /// @notice What withdrawals may take now: min(cash, worst stressed NAV) less the buffer, at least zero.
+    /// @notice What withdrawals may take now: min(cash less what settled longs wait for, worst stressed
+    /// NAV) less the buffer, at least zero.
     function freeLiquidity() external view returns (Wad);
 
     /// @notice NAV / shares; 1 when there are none.
