@@ -117,6 +117,7 @@ class Chain:
         """Back to a snapshot, which is used up by that."""
         if self.rpc.call("evm_revert", token) is not True:
             raise ChainError(f"snapshot {token} is gone")
+        self._libraries.clear()  # they may have been deployed after the snapshot
 
     # ------------------------------------------------------------------ contracts
 
