@@ -25,6 +25,14 @@ CHUNK = 240
 LARGEST = 10**38
 
 
+WHOLE = pl.Decimal(38, 0)
+
+
+def to_whole(value: int) -> Decimal | None:
+    """The Decimal of a whole number, which polars does not make of large ones; None beyond 38 digits."""
+    return Decimal(value) if -LARGEST < value < LARGEST else None
+
+
 def to_exact(value: int) -> Decimal | None:
     """The Decimal of an 18-decimal integer; None beyond 38 digits."""
     if -LARGEST < value < LARGEST:
@@ -38,7 +46,7 @@ class Table:
     def __init__(self, name: str, schema: Mapping[str, Any]) -> None:
         self.name = name
         self.schema = dict(schema)
-        self._exact = [kind == EXACT for kind in schema.values()]
+        self._decimal = [{EXACT: to_exact, WHOLE: to_whole}.get(kind) for kind in schema.values()]
         self._columns: list[list[Any]] = [[] for _ in schema]
         self.written = 0
 
@@ -47,9 +55,9 @@ class Table:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Appends a row; exact columns take 18-decimal integers."""
-        for name, exact, column in zip(self.schema, self._exact, self._columns, strict=True):
+        for name, decimal, column in zip(self.schema, self._decimal, self._columns, strict=True):
             value = row[name]
-            column.append(to_exact(value) if exact else value)
+            column.append(value if decimal is None or value is None else decimal(value))
 
     def frame(self) -> pl.DataFrame:
         """What waits, and forgets it."""
