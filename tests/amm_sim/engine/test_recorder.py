@@ -14,7 +14,7 @@ from amm_sim import tape
 from amm_sim.engine.recorder import CHUNK, Recorder, to_exact
 from amm_sim.errors import SetupError
 
-EVENTS = {"moved": {"block": pl.Int64, "amount": tape.EXACT}}
+EVENTS = {"moved": {"block": pl.Int64, "amount": tape.EXACT, "units": pl.Decimal(38, 0)}}
 
 
 def zero_row(table: str) -> dict[str, Any]:
@@ -42,11 +42,12 @@ def test_add_wads_stay_exact_to_the_wei(tmp_path: Path) -> None:
     recorder.manifest({})
     amounts = [1, -(10**37 + 1), 123_456_789_000_000_000_000_000_001, 2**255]
     for amount in amounts:
-        recorder.add("event_moved", {"block": 1, "amount": amount})
+        recorder.add("event_moved", {"block": 1, "amount": amount, "units": 7})
     recorder.close()
     column = tape.load(tmp_path / "run").tables["event_moved"]["amount"].to_list()
     assert column[:3] == [Decimal(a).scaleb(-18) for a in amounts[:3]]
     assert column[3] is None
+    assert tape.load(tmp_path / "run").tables["event_moved"]["units"].to_list() == [Decimal(7)] * 4
 
 
 def test_parts_of_a_killed_run_are_read(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_parts_of_a_killed_run_are_read(tmp_path: Path) -> None:
 
 def test_new_run_in_an_old_folder_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
     first = Recorder(tmp_path, EVENTS)
-    first.add("event_moved", {"block": 1, "amount": 5})
+    first.add("event_moved", {"block": 1, "amount": 5, "units": None})
     first.manifest({"seed": 1})
     first.close()
     (tmp_path / "notes.txt").write_text("mine")
