@@ -25,6 +25,8 @@ class Publisher:
     name: str
     cadence: int = 60
     """Seconds between looks at the world."""
+    phase: int = 0
+    """Seconds after the start of its first look."""
     latency: int = 2
     """Seconds from a look to the mempool."""
     capital: float = 0.0
@@ -43,12 +45,11 @@ class Publisher:
 
     def __post_init__(self) -> None:
         path = f"oracles.{self.name}"
-        if self.cadence <= 0 or self.latency < 0:
-            raise ScenarioError(
-                path,
-                (self.cadence, self.latency),
-                "cadence above 0 and latency of at least 0 seconds",
-            )
+        if self.cadence <= 0:
+            raise ScenarioError(f"{path}.cadence", self.cadence, "seconds, above 0")
+        for key in ("latency", "phase"):
+            if getattr(self, key) < 0:
+                raise ScenarioError(f"{path}.{key}", getattr(self, key), "seconds, at least 0")
         for key in ("noise", "congestion_lag"):
             value = float(getattr(self, key))
             if not (math.isfinite(value) and value >= 0.0):

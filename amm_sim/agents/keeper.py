@@ -38,7 +38,9 @@ class Keeper(Behaviour):
     success: float = 1.0
     """Chance that a wake-up happens: gas and outages make real keepers miss."""
     poke: int = 60
-    """Seconds between pokes of oracle and breaker."""
+    """Seconds between pokes of the oracle, whose average needs them."""
+    watch: int = 120
+    """Seconds between pokes of the breaker."""
     refresh: int = 540
     """Age in seconds at which an expiry's Greeks are refreshed even if not stale."""
     sync: int = 600
@@ -55,7 +57,7 @@ class Keeper(Behaviour):
 
     reads: ClassVar[frozenset[Read]] = frozenset({Read.POOL, Read.SHORTS})
     shares: ClassVar[tuple[str, ...]] = ("success",)
-    positive: ClassVar[tuple[str, ...]] = ("poke", "refresh", "sync", "queue", "touch", "batch")
+    positive: ClassVar[tuple[str, ...]] = ("poke", "watch", "refresh", "sync", "queue", "touch", "batch")
 
     def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:
         """The chores that are due, the urgent ones first."""
@@ -63,7 +65,9 @@ class Keeper(Behaviour):
             return []
         orders: list[Order] = []
         if self.every(seen, self.poke):
-            orders += [PokeOracle(), PokeBreaker()]
+            orders.append(PokeOracle())
+        if self.every(seen, self.watch):
+            orders.append(PokeBreaker())
         orders += self._settlements(seen)
         orders += [Refresh(expiry) for expiry in self._tired(seen.pool)]
         orders += self._hedge(seen)

@@ -27,7 +27,7 @@ def act(world, now=60, keeper=None, **changes):
 
 
 def test_keeper_pokes_at_every_wake_up_and_serves_the_rest_on_schedule(world):
-    assert act(world) == [PokeOracle(), PokeBreaker()]
+    assert act(world) == [PokeOracle()]
     kinds = [type(o) for o in act(world, now=0)]
     assert kinds == [PokeOracle, PokeBreaker, SyncHedge, ProcessQueue]
 
