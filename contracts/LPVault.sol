@@ -11,7 +11,7 @@ import {ShareMath} from "./libraries/ShareMath.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {VaultParams} from "./types/Params.sol";
 import {Addresses, Mode, OracleView} from "./types/Types.sol";
-import {ONE, Seconds, Timestamp, Wad} from "./types/Units.sol";
+import {ONE, SWad, Seconds, Timestamp, Wad} from "./types/Units.sol";
 import {PoolStatements} from "./base/PoolStatements.sol";
 
 contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
@@ -36,6 +36,16 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
     QueueLib.Queue private _withdrawals;
     Wad public pendingDeposits;
     mapping(address => Wad) public unclaimed;
+
+    /// What decides whether the queues move.
+    struct Sight {
+        OracleView seen;
+        Mode mode;
+        SWad[8] nodes; // the book's value at the stress nodes
+        Timestamp unknown; // first expiry whose value is not known; zero when none
+        bool listed; // there is a book
+        uint256 auctions; // open insolvent ones
+    }
 
     /// One call's view of the pool, moved along as requests are served. Wad.
     struct Turn {
@@ -142,17 +152,12 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
     }
 
     function process(uint256 max) external nonReentrant returns (uint256 served) {
-        OracleView memory seen = ORACLE.read();
-        Mode mode = BREAKER.effective(seen.mode);
-        Timestamp stale = _stale(seen.price);
-        if (stale.rawTime() != 0) revert StaleGreeks(stale);
-        uint256 auctions = AUCTION.liveInsolvent();
-        bool normal = mode == Mode.NORMAL && auctions == 0;
-        if (!normal && !_overdueHead(mode, seen.mode)) {
-            if (mode != Mode.NORMAL) revert QueueWaits(mode);
-            revert LossPending(auctions);
-        }
-        return _serve(max, seen, !normal);
+        Sight memory s = _look();
+        if (s.unknown.rawTime() != 0) revert StaleGreeks(s.unknown);
+        if (_open(s)) return _serve(max, s, false);
+        if (_overdueHead(s)) return _serve(max, s, true);
+        if (s.mode != Mode.NORMAL) revert QueueWaits(s.mode);
+        revert LossPending(s.auctions);
     }
 
     /// @dev FROZEN and WIND_DOWN take no requests.
@@ -162,19 +167,23 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
     }
 
     function _serveIfOpen() private {
-        OracleView memory seen = ORACLE.read();
-        if (BREAKER.effective(seen.mode) != Mode.NORMAL || AUCTION.liveInsolvent() != 0) return;
-        if (_stale(seen.price).rawTime() == 0) _serve(AT_ONCE, seen, false);
+        Sight memory s = _look();
+        if (_open(s) && s.unknown.rawTime() == 0) _serve(AT_ONCE, s, false);
     }
 
-    /// @dev The first expiry whose value is not known: stale Greeks, or expired and its debtors not yet swept. Zero
-    /// when none.
-    function _stale(Wad spot) private view returns (Timestamp stale) {
-        (,,, stale) = LEDGER.aggregate(spot);
-        if (stale.rawTime() != 0) return stale;
+    function _open(Sight memory s) private pure returns (bool) {
+        return s.mode == Mode.NORMAL && s.auctions == 0;
+    }
+
+    function _look() private view returns (Sight memory s) {
+        s.seen = ORACLE.read();
+        s.mode = BREAKER.effective(s.seen.mode);
+        s.auctions = AUCTION.liveInsolvent();
+        (,, s.nodes, s.unknown) = LEDGER.aggregate(s.seen.price);
         Timestamp[] memory live = MARKET.liveExpiries();
-        for (uint256 i; i < live.length; ++i) {
-            if (live[i].rawTime() <= block.timestamp && !_swept(live[i])) return live[i];
+        s.listed = live.length != 0;
+        for (uint256 i; i < live.length && s.unknown.rawTime() == 0; ++i) {
+            if (live[i].rawTime() <= block.timestamp && !_swept(live[i])) s.unknown = live[i];
         }
     }
 
@@ -184,25 +193,25 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------ service
 
-    function _serve(uint256 max, OracleView memory seen, bool overdueOnly) private returns (uint256 served) {
-        Turn memory t = _turn(seen);
+    function _serve(uint256 max, Sight memory s, bool overdueOnly) private returns (uint256 served) {
+        Turn memory t = _turn(s);
         t.overdueOnly = overdueOnly;
         if (!overdueOnly) served = _serveDeposits(max, t);
         return served + _serveWithdrawals(max, t);
     }
 
-    function _turn(OracleView memory seen) private view returns (Turn memory t) {
-        (int256 low, int256 mid, int256 high) = _navsOf(seen);
+    function _turn(Sight memory s) private view returns (Turn memory t) {
+        Burden memory b = _burden();
+        (int256 low, int256 mid, int256 high) = _navsOf(s.seen, b);
         t.low = mid - (mid - low) * int256(BAND_PRICING) / int256(ONE);
         t.high = mid + (high - mid) * int256(BAND_PRICING) / int256(ONE);
-        t.backed = _backed(seen.price);
-        t.buffer = _buffer(mid);
+        t.backed = _backed(s.seen.price, s.nodes, b);
+        t.buffer = _buffer(mid, s.listed);
     }
 
     /// @dev Without a book nothing needs a buffer, so the last LP can leave.
-    function _buffer(int256 nav) private view returns (uint256) {
-        if (nav <= 0 || FREE_BUFFER == 0 || MARKET.liveExpiries().length == 0) return 0;
-        return FixedPointMathLib.fullMulDivUp(uint256(nav), FREE_BUFFER, ONE);
+    function _buffer(int256 nav, bool listed) private view returns (uint256) {
+        return nav > 0 && listed ? FixedPointMathLib.fullMulDivUp(uint256(nav), FREE_BUFFER, ONE) : 0;
     }
 
     function _serveDeposits(uint256 max, Turn memory t) private returns (uint256 served) {
@@ -259,8 +268,8 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         return MAX_WAIT != 0 && block.timestamp >= r.requestedAt + FixedPointMathLib.max(MAX_WAIT, WITHDRAWAL_DELAY);
     }
 
-    function _overdueHead(Mode mode, Mode oracleMode) private view returns (bool) {
-        if (mode == Mode.FROZEN || oracleMode == Mode.FROZEN) return false;
+    function _overdueHead(Sight memory s) private view returns (bool) {
+        if (s.mode == Mode.FROZEN || s.seen.mode == Mode.FROZEN) return false;
         uint256 index = _withdrawals.head;
         while (index < _withdrawals.tail && !_withdrawals.items[index].open()) ++index;
         return index < _withdrawals.tail && _overdue(_withdrawals.items[index]);
@@ -312,8 +321,8 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
     // ------------------------------------------------------------ views
 
     function freeLiquidity() external view returns (Wad) {
-        uint256 backed = _backed(ORACLE.read().price);
-        return Wad.wrap(FixedPointMathLib.zeroFloorSub(backed, _buffer(navParts().nav.rawS())));
+        Turn memory t = _turn(_look());
+        return Wad.wrap(FixedPointMathLib.zeroFloorSub(t.backed, t.buffer));
     }
 
     function sharePrice() external view returns (Wad) {

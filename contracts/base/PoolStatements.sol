@@ -23,6 +23,13 @@ abstract contract PoolStatements is ILPVault {
     IHedgeManager internal immutable HEDGE;
     ICircuitBreaker internal immutable BREAKER;
 
+    /// @dev What weighs on NAV besides the book: shorts' debts beyond their collateral, settled and unpaid claims.
+    struct Burden {
+        Wad uncovered;
+        Wad[8] uncoveredAt; // at the stress nodes
+        SWad settled;
+    }
+
     Wad public cash;
     bool public insolvent; // as of the last assessment
 
@@ -44,31 +51,32 @@ abstract contract PoolStatements is ILPVault {
 
     function navParts() public view returns (NavParts memory p) {
         Wad spot = ORACLE.read().price;
+        Burden memory b = _burden();
         p.cash = cash;
         p.hedgeEquity = _liveEquity(spot);
         p.liability = LEDGER.liabilityAt(spot);
-        (p.uncovered,) = MARKET.uncovered();
-        p.settledOwed = MARKET.settledOwed();
-        p.nav = p.cash.signed() + p.hedgeEquity - p.liability - p.uncovered.signed() - p.settledOwed;
+        (p.uncovered, p.settledOwed) = (b.uncovered, b.settled);
+        p.nav = _before(b) + p.hedgeEquity - p.liability;
     }
 
     function navFast(Wad spot) public view returns (SWad) {
         (, SWad liability,,) = LEDGER.aggregate(spot);
-        (Wad uncovered,) = MARKET.uncovered();
-        return cash.signed() + HEDGE.equityAt(spot) - liability - uncovered.signed() - MARKET.settledOwed();
+        return _before(_burden()) + HEDGE.equityAt(spot) - liability;
     }
 
     /// @dev NAV at the accepted price and at the ends of its band, in wad. Equity is the venue's live one, moved.
-    function _navsOf(OracleView memory seen) internal view returns (int256 low, int256 mid, int256 high) {
-        (Wad uncovered,) = MARKET.uncovered();
-        SWad fixedPart = cash.signed() - uncovered.signed() - MARKET.settledOwed() + _liveEquity(seen.price)
-            - HEDGE.equityAt(seen.price);
+    function _navsOf(OracleView memory seen, Burden memory b)
+        internal
+        view
+        returns (int256 low, int256 mid, int256 high)
+    {
+        SWad fixedPart = _before(b) + _liveEquity(seen.price) - HEDGE.equityAt(seen.price);
         mid = _navAt(seen.price, fixedPart);
         if (seen.low == seen.high) return (mid, mid, mid);
-        int256 a = _navAt(seen.low, fixedPart);
-        int256 b = _navAt(seen.high, fixedPart);
-        low = FixedPointMathLib.min(mid, FixedPointMathLib.min(a, b));
-        high = FixedPointMathLib.max(mid, FixedPointMathLib.max(a, b));
+        int256 atLow = _navAt(seen.low, fixedPart);
+        int256 atHigh = _navAt(seen.high, fixedPart);
+        low = FixedPointMathLib.min(mid, FixedPointMathLib.min(atLow, atHigh));
+        high = FixedPointMathLib.max(mid, FixedPointMathLib.max(atLow, atHigh));
     }
 
     function _navAt(Wad spot, SWad fixedPart) private view returns (int256) {
@@ -84,17 +92,30 @@ abstract contract PoolStatements is ILPVault {
         }
     }
 
+    function _burden() internal view returns (Burden memory b) {
+        (b.uncovered, b.uncoveredAt) = MARKET.uncovered();
+        b.settled = MARKET.settledOwed();
+    }
+
+    /// @dev NAV before hedge and book.
+    function _before(Burden memory b) private view returns (SWad) {
+        return cash.signed() - b.uncovered.signed() - b.settled;
+    }
+
     // ------------------------------------------------------------ stress
 
-    function worstStress(Wad spot, SWad[8] memory nodes) public view returns (SWad worst) {
-        (, Wad[8] memory uncovered) = MARKET.uncovered();
+    function worstStress(Wad spot, SWad[8] memory nodes) public view returns (SWad) {
+        return _worst(spot, nodes, _burden());
+    }
+
+    function _worst(Wad spot, SWad[8] memory nodes, Burden memory b) private view returns (SWad worst) {
         SWad equity = HEDGE.equityAt(spot);
         SWad slope = HEDGE.equityAt(spot + spot) - equity; // per 100 % of spot; equity is linear in it
         worst = SWad.wrap(type(int256).max);
         for (uint256 i; i < 8; ++i) {
-            worst = worst.minSWad(slope.mulS(_nodeMove(i)) - nodes[i] - uncovered[i].signed());
+            worst = worst.minSWad(slope.mulS(_nodeMove(i)) - nodes[i] - b.uncoveredAt[i].signed());
         }
-        worst = worst + equity + cash.signed() - MARKET.settledOwed();
+        worst = worst + equity + cash.signed() - b.settled;
     }
 
     /// @dev Move of spot at a stress node, in the ledger's order: five with vol up, then three with vol down.
@@ -108,10 +129,9 @@ abstract contract PoolStatements is ILPVault {
 
     /// @dev What could leave the pool at once: cash that no settled long waits for, within the worst stressed NAV; at
     /// least zero, wad.
-    function _backed(Wad spot) internal view returns (uint256) {
-        (,, SWad[8] memory nodes,) = LEDGER.aggregate(spot);
-        Wad spare = cash.subFloor(MARKET.settledOwed().positive());
-        return spare.minWad(worstStress(spot, nodes).positive()).raw();
+    function _backed(Wad spot, SWad[8] memory nodes, Burden memory b) internal view returns (uint256) {
+        Wad spare = cash.subFloor(b.settled.positive());
+        return spare.minWad(_worst(spot, nodes, b).positive()).raw();
     }
 
     // ------------------------------------------------------------ solvency
