@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import time as wall
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -158,6 +158,21 @@ class Prepared:
             recorder=recorder,
             on_block=on_block,
         )
+
+    def paths(self, seeds: Iterable[int]) -> Iterator[Simulation]:
+        """One simulation for each seed, all from the same baseline, which each leaves behind.
+
+        A path's market and agents draw from its seed; the state of the chain at the start is the same
+        for all, to the block hash. Run a path before asking for the next.
+        """
+        token = self.pool.save()
+        for seed in seeds:
+            scenario = replace(self.scenario, run=replace(self.scenario.run, seed=seed))
+            path = replace(
+                self, scenario=scenario, world=build_world(scenario), actors=build_actors(scenario)
+            )
+            yield path.simulation()
+            token = self.pool.restore(token)
 
     def close(self) -> None:
         """Ends the chain."""

@@ -385,7 +385,7 @@ class Read(StrEnum):
     POOL = "pool"
     OWN = "own"
     SHORTS = "shorts"
-    """Every account with positions: for liquidators."""
+    """Every account with short positions or in auction: for liquidators and keepers."""
     TRUTH = "truth"
 
 

@@ -144,7 +144,7 @@ class Simulation:
         return tuple(self._accounts[a] for a in self._exposed if a in self._accounts)
 
     def _wanted(self, before: int) -> list[str]:
-        """Accounts to read after the coming block: own ones of who wakes next, all with legs if anybody asks."""
+        """Accounts to read after the coming block: of who wakes next, and those with shorts if anybody asks."""
         woken = self.clock.peek(before)
         wanted = {actor.address: None for actor in woken if actor.reads(Read.OWN)}
         if any(actor.reads(Read.SHORTS) for actor in woken):
@@ -193,10 +193,15 @@ class Simulation:
                 if address in self._by_address and event.name in ("Traded", "SliceMoved"):
                     self._exposed[address] = None
 
+    def _may_owe(self, address: str) -> bool:
+        """Whether an account is worth watching: short somewhere, in auction, or not read since it traded."""
+        state = self._accounts.get(address)
+        if state is None:
+            return True
+        return state.auction_started > 0 or any(leg.size < 0.0 for leg in state.legs)
+
     def _finish(self, block: Mined) -> None:
-        self._exposed = {
-            a: None for a in self._exposed if a not in self._accounts or self._accounts[a].legs
-        }
+        self._exposed = {a: None for a in self._exposed if self._may_owe(a)}
         self.progress.done = self.index
         if self.recorder is not None:
             self._record_block(self.recorder, block)
