@@ -73,7 +73,11 @@ contract CircuitBreaker is ICircuitBreaker {
         return abi.decode(SSTORE2.read(PARAMS), (BreakerParams));
     }
 
-    function state() external view returns (bool, uint8, Mode, Timestamp, Timestamp) {
+    function state()
+        external
+        view
+        returns (bool tripped, uint8 causes, Mode guardian, Timestamp until, Timestamp clearSince)
+    {
         State memory s = _state;
         return (s.tripped, s.causes, s.guardian, Timestamp.wrap(s.until), Timestamp.wrap(s.clearSince));
     }

@@ -348,7 +348,11 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         return (r.lp, Wad.wrap(r.amount), r.lp == address(0) ? Timestamp.wrap(0) : _readyAt(r.requestedAt, delay));
     }
 
-    function queues() external view returns (uint256, uint256, uint256, uint256) {
+    function queues()
+        external
+        view
+        returns (uint256 deposit, uint256 depositEnd, uint256 withdrawal, uint256 withdrawalEnd)
+    {
         return (
             uint256(_deposits.head) << 1,
             uint256(_deposits.tail) << 1,
