@@ -26,6 +26,8 @@ from amm_sim.errors import ChainError
 from amm_sim.units import from_wad
 
 GAS_LIMIT = hex(GAS)
+TOGETHER = 3
+"""Accounts in one view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +136,21 @@ class Pool:
         return list(self.chain.rpc.strict(requests))
 
     def _reads(self, accounts: Sequence[str]) -> list[Request]:
-        reads = [self._view(self._snapshot_data)]
-        if accounts:
-            reads.append(self._view("0x" + self._accounts.pack(list(accounts)).hex()))
-        return reads
+        """One view of the pool and one for every few accounts: Anvil works on a batch in parallel."""
+        parts = [accounts[i : i + TOGETHER] for i in range(0, len(accounts), TOGETHER)]
+        calls = [self._accounts.pack(list(part)) for part in parts]
+        return [self._view(self._snapshot_data), *(self._view("0x" + c.hex()) for c in calls)]
 
     def _view(self, data: str) -> Request:
         return "eth_call", [{"to": self._lens, "data": data, "gas": GAS_LIMIT}, "latest"]
 
     def _unpack(self, views: Sequence[Any]) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
-        for answer, function in zip(views, (self._snapshot, self._accounts), strict=False):
+        for index, answer in enumerate(views):
             if isinstance(answer, RpcError):
-                raise ChainError(f"PoolLens.{function.name} failed: {self._say(answer)}")
+                name = "accounts" if index else "snapshot"
+                raise ChainError(f"PoolLens.{name} failed: {self._say(answer)}")
         pool: dict[str, Any] = self._snapshot.unpack(bytes.fromhex(views[0][2:]))
-        states = _rows(self._accounts, views[1]) if len(views) > 1 else []
+        states = [state for answer in views[1:] for state in _rows(self._accounts, answer)]
         return pool, states
 
     def _say(self, answer: RpcError) -> str:
