@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from amm_sim.chain.artifacts import ROOT
+from amm_sim.cli_prove import prove
 from amm_sim.errors import AmmSimError, ScenarioError, SetupError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -57,6 +58,8 @@ def cli() -> None:
       open runs/black_thursday/report.html            what happened and why
     """
 
+
+cli.add_command(prove)
 
 # ------------------------------------------------------------------ run
 
