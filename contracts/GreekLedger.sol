@@ -6,12 +6,12 @@ import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
-import {AnchorPack} from "./libraries/AnchorPack.sol";
 import {Black76} from "./libraries/Black76.sol";
 import {BookMath} from "./libraries/BookMath.sol";
 import {Curvature} from "./libraries/Curvature.sol";
 import {DualCost} from "./libraries/DualCost.sol";
 import {LedgerStore} from "./libraries/LedgerStore.sol";
+import {LedgerViews} from "./libraries/LedgerViews.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {StressMath} from "./libraries/StressMath.sol";
 import {PricingParams} from "./types/Params.sol";
@@ -176,7 +176,7 @@ contract GreekLedger is IGreekLedger {
         c.delta = SWad.wrap(int256(r.point.delta) - (deal.isCall ? int256(0) : int256(ONE)));
         c.vega = Wad.wrap(uint256(BookMath.vegaOf(x, int256(r.point.density))));
         if (r.point.density != 0) {
-            c.gamma = Wad.wrap(uint256(BookMath.gammaOf(x, int256((r.point.density << 96) / r.point.total))));
+            c.gamma = Wad.wrap(uint256(BookMath.gammaOf(x, int256(r.point.flat))));
         }
         (c.shiftBefore, c.shiftAfter) = (_shiftWad(r.before), _shiftWad(r.later));
     }
@@ -186,8 +186,7 @@ contract GreekLedger is IGreekLedger {
     function _addStress(LedgerStore.Entry storage e, BookMath.Book memory x, Deal memory deal, int256 old) private {
         int256[8] memory nodes = StressMath.unpack(e.nodes);
         uint256[8] memory values = _nodeCalls(e, x.strikes[deal.strike], deal.expiry);
-        StressMath.addCalls(nodes, values, old, -1);
-        StressMath.addCalls(nodes, values, old + deal.lots, 1);
+        StressMath.addCalls(nodes, values, old, old + deal.lots);
         if (!deal.isCall) {
             int256 strikes = x.putStrikes + deal.lots * int256(x.strikes[deal.strike].strike);
             StressMath.addPuts(nodes, e.refSpot, x.puts, x.putStrikes, -1);
@@ -211,7 +210,7 @@ contract GreekLedger is IGreekLedger {
         for (uint256 i; i < x.strikes.length; ++i) {
             BookMath.Strike memory k = x.strikes[i];
             if (k.q == 0) continue;
-            StressMath.addCalls(nodes, StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, u) * ONE) >> 64), k.q, 1);
+            StressMath.addCalls(nodes, StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, u) * ONE) >> 64), 0, k.q);
         }
         StressMath.addPuts(nodes, x.spot, x.puts, x.putStrikes, 1);
         return StressMath.pack(nodes);
@@ -302,48 +301,18 @@ contract GreekLedger is IGreekLedger {
         }
     }
 
-    function book(Timestamp expiry) external view returns (ExpiryBook memory b) {
-        LedgerStore.Entry storage e = _entry(expiry);
-        bytes memory data = SSTORE2.read(e.data);
-        b.expiry = expiry;
-        b.impact = Wad.wrap(LedgerStore.impactOf(data));
-        b.shift = _shiftWad(e.shift);
-        b.refreshedAt = Timestamp.wrap(e.refTime);
-        b.refreshedSpot = Wad.wrap(e.refSpot);
-        b.liability = SWad.wrap(e.liability);
-        b.greeks = e.greeksOf();
-        int256[8] memory nodes = StressMath.unpack(e.nodes);
-        for (uint256 i; i < 8; ++i) {
-            b.nodes[i] = SWad.wrap(nodes[i] * int256(BookMath.LOT));
-        }
-        _setStrikes(b, e, data);
-    }
-
-    function _setStrikes(ExpiryBook memory b, LedgerStore.Entry storage e, bytes memory data) private view {
-        uint256 n = LedgerStore.countOf(data);
-        (b.anchors, b.weights) = AnchorPack.unpack(e.anchors, n);
-        (b.strikes, b.net) = (new Wad[](n), new SWad[](n));
-        for (uint256 i; i < n; ++i) {
-            b.strikes[i] = Wad.wrap(LedgerStore.strikeOf(data, i));
-            b.net[i] = SWad.wrap(int256(int64(uint64(e.net[i / 4] >> 64 * (i % 4)))) * int256(BookMath.LOT));
-        }
+    function book(Timestamp expiry) external view returns (ExpiryBook memory) {
+        return LedgerViews.book(_entry(expiry), expiry);
     }
 
     function vols(Timestamp expiry) external view returns (Wad[] memory strikes, Wad[] memory sigma) {
-        LedgerStore.Entry storage e = _entry(expiry);
-        bytes memory data = SSTORE2.read(e.data);
-        uint256 n = LedgerStore.countOf(data);
-        (strikes, sigma) = (new Wad[](n), new Wad[](n));
-        for (uint256 i; i < n; ++i) {
-            strikes[i] = Wad.wrap(LedgerStore.strikeOf(data, i));
-            sigma[i] = _vol(e, i);
-        }
+        return LedgerViews.vols(_entry(expiry));
     }
 
     function valueOf(SeriesId id, Wad spot) external view returns (OptionGreeks memory greeks, Wad iv) {
         uint256 left = id.expiryOf().since(blockTime());
         uint256 strike = strikeOf(id).raw();
-        iv = _vol(_entries[id.expiryOf()], id.strikeIndexOf());
+        iv = _entries[id.expiryOf()].volAt(id.strikeIndexOf());
         greeks = Black76.greeks(spot.raw(), strike, left, iv.raw());
     }
 
@@ -375,12 +344,6 @@ contract GreekLedger is IGreekLedger {
     function _load(Timestamp expiry, uint256 spot) private view returns (BookMath.Book memory) {
         Black76.checkRange(spot, ONE);
         return _entry(expiry).load(spot, expiry.since(blockTime()), MAX_SHIFT);
-    }
-
-    /// @dev Anchor + shift * weight, at the stored shift.
-    function _vol(LedgerStore.Entry storage e, uint256 i) private view returns (Wad) {
-        (uint256 anchor, uint256 weight) = AnchorPack.strikeAt(e.anchors, i);
-        return Wad.wrap(uint256(int256(anchor) + ((int256(e.shift) * int256(weight)) >> 64)));
     }
 
     function _shiftWad(int256 shift) private pure returns (SWad) {

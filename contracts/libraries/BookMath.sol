@@ -36,6 +36,9 @@ library BookMath {
         int256 limit; // U_eff, Q64
         int256 puts; // sum of put positions, lots
         int256 putStrikes; // sum of put position * strike, lots * wad
+        uint256 size; // sum |q|, lots
+        uint256 low; // least vol within the limit, Q64
+        uint256 high; // largest vol within the limit, Q64
         Strike[] strikes;
     }
 
@@ -44,11 +47,10 @@ library BookMath {
         int256 value; // sum q call, lots * wad
         int256 delta; // sum q N(d1), lots * wad
         int256 vega; // sum q E, lots, Q64
-        int256 gamma; // sum q E / s, lots, Q64
+        int256 gamma; // sum q E / sigma, lots, Q64
         int256 theta; // sum q E sigma, lots, Q64
         int256 g; // sum q w E - stiffness u, lots, Q64
         int256 h; // its derivative by u
-        uint256 size; // sum |q|, lots
     }
 
     /// @dev One option of a strike at a shift.
@@ -57,8 +59,9 @@ library BookMath {
         uint256 delta; // N(d1), wad
         uint256 density; // E, Q64
         uint256 sigma; // Q64
-        uint256 total; // sigma sqrt(T), Q96
-        uint256 lean; // w E, Q64
+        uint256 flat; // E / sigma, Q64
+        int256 lean; // w E, Q64
+        int256 bend; // its derivative by u: w^2 E d1 d2 / sigma
     }
 
     /// @notice Sets what depends on spot and time. Strikes, impact and limit are set by the caller.
@@ -84,19 +87,15 @@ library BookMath {
 
     /// @notice Prices every strike with a position, and strike j.
     function sums(Book memory x, int256 u, uint256 j) internal pure returns (Sums memory s, Point memory point) {
+        Point memory other;
         uint256 n = x.strikes.length;
-        for (uint256 i; i < n; ++i) {
-            Strike memory k = x.strikes[i];
-            if (i == j) {
-                _price(x, k, u, point);
-                _add(s, k, point);
-            } else if (k.q != 0) {
-                Point memory p;
-                _price(x, k, u, p);
-                _add(s, k, p);
-            }
-        }
         unchecked {
+            for (uint256 i; i < n; ++i) {
+                Strike memory k = x.strikes[i];
+                int256 q = k.q;
+                if (i == j) _priceAndAdd(x, k, u, point, s, q);
+                else if (q != 0) _priceAndAdd(x, k, u, other, s, q);
+            }
             s.g -= (x.stiffness * u) >> 64;
             s.h -= x.stiffness;
         }
@@ -110,44 +109,46 @@ library BookMath {
 
     // ------------------------------------------------------------ one strike
 
-    function _price(Book memory x, Strike memory k, int256 u, Point memory p) private pure {
-        p.sigma = sigmaAt(k, u);
-        if (x.secondsLeft == 0) {
-            (p.call,, p.delta) = Black76.intrinsic(x.spot, k.strike);
-            return;
-        }
+    function _priceAndAdd(Book memory x, Strike memory k, int256 u, Point memory p, Sums memory s, int256 q)
+        private
+        pure
+    {
+        if (x.secondsLeft == 0) _expire(x, k, u, p);
+        else _price(x, k, u, p);
         unchecked {
-            p.total = (p.sigma * x.rootTime) >> 64;
-            (int256 d1, int256 d2) = Black76.moneyness(k.ln, p.total);
-            (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
-            (p.call,, p.delta) = Black76.valueAt(x.spot, k.strike, d1, d2, mantissa, shift);
-            p.density = mantissa >> shift;
-            p.lean = (p.density * k.weight) >> 64;
-        }
-    }
-
-    function _add(Sums memory s, Strike memory k, Point memory p) private pure {
-        unchecked {
-            int256 q = k.q;
             s.value += q * int256(p.call);
             s.delta += q * int256(p.delta);
-            s.size += FixedPointMathLib.abs(q);
-            if (p.density == 0) return;
-            s.vega += q * int256(p.density);
-            s.gamma += q * int256((p.density << 96) / p.total);
-            s.theta += q * int256((p.density * p.sigma) >> 64);
-            s.g += q * int256(p.lean);
-            s.h += q * bendOf(k, p);
+            uint256 density = p.density;
+            if (density == 0) return;
+            s.vega += q * int256(density);
+            s.gamma += q * int256(p.flat);
+            s.theta += q * int256((density * p.sigma) >> 64);
+            s.g += q * p.lean;
+            s.h += q * p.bend;
         }
     }
 
-    /// @dev d(w E)/du = w^2 E d1 d2 / sigma, with d1 d2 = (ln / s)^2 - s^2 / 4. Q64.
-    function bendOf(Strike memory k, Point memory p) internal pure returns (int256) {
+    function _expire(Book memory x, Strike memory k, int256 u, Point memory p) private pure {
+        p.sigma = sigmaAt(k, u);
+        (p.call,, p.delta) = Black76.intrinsic(x.spot, k.strike);
+    }
+
+    function _price(Book memory x, Strike memory k, int256 u, Point memory p) private pure {
         unchecked {
-            int256 mid = (k.ln << 64) / int256(p.total);
-            int256 half = int256(p.total >> 33);
-            int256 both = (mid * mid - half * half) >> 64;
-            return ((int256(p.lean * k.weight / p.sigma) * both) >> 64);
+            uint256 sigma = sigmaAt(k, u);
+            (int256 d1, int256 d2) = Black76.moneyness(k.ln, (sigma * x.rootTime) >> 64);
+            (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
+            (p.call,, p.delta) = Black76.valueAt(x.spot, k.strike, d1, d2, mantissa, shift);
+            p.sigma = sigma;
+            p.density = mantissa >>= shift;
+            if (mantissa == 0) {
+                (p.flat, p.lean, p.bend) = (0, 0, 0);
+                return;
+            }
+            int256 w = int256(k.weight);
+            p.lean = (int256(mantissa) * w) >> 64;
+            p.flat = mantissa = FixedPointMathLib.rawDiv(mantissa << 64, sigma);
+            p.bend = ((((int256(mantissa) * w) >> 64) * w >> 64) * ((d1 * d2) >> 64)) >> 64;
         }
     }
 
@@ -159,7 +160,8 @@ library BookMath {
 
     /// @notice sum q phi / (F s); `gamma` as in Sums.
     function gammaOf(Book memory x, int256 gamma) internal pure returns (int256) {
-        return (gamma * int256(DENSITY) / int256(x.spot) * int256(ONE)) >> 64;
+        if (x.secondsLeft == 0) return 0;
+        return gamma * int256((DENSITY * ONE << 32) / x.rootTime) / int256(x.spot);
     }
 
     /// @notice -sum q F phi sigma / (2 sqrt T) per year; `theta` as in Sums.

@@ -19,14 +19,31 @@ library Curvature {
     uint256 private constant ROOT3 = 31950697969885030203; // sqrt 3, Q64
 
     /// @notice The bound for the book and for the book plus dq of strike j; lots per vol, Q64, like `stiffness`.
-    /// The quick bound needs no exponential; the sharp one is taken when that exceeds `enough`.
+    /// Three bounds, each sharper and dearer than the one before, until both are at most `enough`.
     function bounds(BookMath.Book memory x, uint256 j, int256 dq, uint256 enough)
         internal
         pure
         returns (uint256 before, uint256 later)
     {
+        uint256 unit = _coarse(x);
+        unchecked {
+            before = x.size * unit;
+            later = (x.size + FixedPointMathLib.abs(dq)) * unit;
+        }
+        if (later <= enough) return (before, later);
         (before, later) = _total(x, j, dq, false);
         if (FixedPointMathLib.max(before, later) > enough) (before, later) = _total(x, j, dq, true);
+    }
+
+    /// @dev Of any strike, by the least and the largest vol and the highest strike: y exp(-y/2) / sigma and sigma T/4.
+    function _coarse(BookMath.Book memory x) private pure returns (uint256 unit) {
+        unchecked {
+            unit = HUMP * BookMath.Q64 / x.low;
+            uint256 time = (x.rootTime * x.rootTime) >> 128;
+            unit = FixedPointMathLib.max(unit, (x.high * time) >> 66) + 1;
+            uint256 top = x.strikes[x.strikes.length - 1].strike;
+            if (top > x.spot) unit = unit * top / x.spot + 1;
+        }
     }
 
     function _total(BookMath.Book memory x, uint256 j, int256 dq, bool sharp)

@@ -19,6 +19,7 @@ library DualCost {
     /// Largest shift by a trade, and by moves of spot and time, for which one sweep is used. Q64.
     int256 internal constant NEAR_TRADE = 184467440737095516; // 0.01
     int256 internal constant NEAR_MOVE = 18446744073709551; // 0.001
+    int256 private constant FAR_MOVE = 1844674407370955161; // 0.1: further, the cubic says nothing
     /// A maximiser is accepted within this distance (1e-9) or at the limit.
     int256 private constant CLOSE = 18446744073;
     uint256 private constant SCAN = 16;
@@ -59,14 +60,17 @@ library DualCost {
     /// @notice The maximiser of the book's objective; `u` is where to start.
     function maximise(BookMath.Book memory x, int256 u, bool concave) internal pure returns (int256) {
         if (!BookMath.moves(x)) return 0;
-        (int256 low, int256 high) = (-x.limit, x.limit);
+        // the maximiser lies strictly between low and high
+        (int256 low, int256 high) = (-x.limit - 1, x.limit + 1);
         if (concave) u = _clamp(u, x.limit);
         else (low, u, high) = _scan(x);
+        Jet memory jet;
         for (uint256 i; i < MAX_STEPS; ++i) {
-            (Jet memory jet,) = _sweep(x, u, BookMath.NONE);
+            _sweep(x, u, BookMath.NONE, jet, jet);
+            if (jet.g0 == 0) return u;
             if (jet.g0 > 0) low = u;
             else high = u;
-            int256 next = _clamp(_newton(jet.g0, jet.g1, u, low, high), x.limit);
+            int256 next = _newton(jet, u, low, high, x.limit);
             if (FixedPointMathLib.dist(next, u) <= uint256(CLOSE >> 4)) return next;
             u = next;
         }
@@ -75,10 +79,12 @@ library DualCost {
 
     // ------------------------------------------------------------ the three ways
 
-    /// @dev No impact: the vols do not move.
+    /// @dev No impact: the vols do not move, the price is plain Black-76 to the wei.
     function _flat(BookMath.Book memory x, uint256 j, int256 dq) private pure returns (Solution memory r) {
-        x.strikes[j].q += dq;
+        BookMath.Strike memory k = x.strikes[j];
+        k.q += dq;
         (r.sums, r.point) = BookMath.sums(x, 0, j);
+        (r.point.call,,) = Black76.price(x.spot, k.strike, x.secondsLeft, (k.anchor * 1e18 + (1 << 63)) >> 64);
         r.cost = dq * int256(r.point.call);
     }
 
@@ -86,24 +92,38 @@ library DualCost {
     function _near(BookMath.Book memory x, uint256 j, int256 dq, int256 u, Solution memory r)
         private
         pure
-        returns (bool)
+        returns (bool ok)
     {
-        u = _clamp(u, x.limit);
-        (Jet memory old, Jet memory one) = _sweep(x, u, j);
-        (int256 move, bool ok) = _root(old, NEAR_MOVE);
+        Jet memory old;
+        Jet memory one;
+        (u, ok) = _centre(x, j, u, old, one, r);
         if (!ok) return false;
-        r.before = _clamp(u + move, x.limit);
-        Jet memory both = _plus(old, one, dq);
-        (move, ok) = _root(both, NEAR_TRADE);
+        (r.swept, ok) = _root(_plus(old, one, dq), u, x.limit, NEAR_TRADE);
         if (!ok) return false;
-        r.swept = _clamp(u + move, x.limit);
         x.strikes[j].q += dq;
         if (_settle(x, j, u, r)) {
-            r.cost = _nearCost(x, old, one, j, dq, u, r);
+            r.cost = _nearCost(x, old, j, dq, u, r);
             return true;
         }
         x.strikes[j].q -= dq;
         return false;
+    }
+
+    /// @dev Sweeps the old book at a shift within NEAR_MOVE of its maximiser, which is returned in `r.before`.
+    function _centre(BookMath.Book memory x, uint256 j, int256 u, Jet memory old, Jet memory one, Solution memory r)
+        private
+        pure
+        returns (int256, bool ok)
+    {
+        u = _clamp(u, x.limit);
+        for (uint256 i; i < 3; ++i) {
+            _sweep(x, u, j, old, one);
+            (r.before, ok) = _root(old, u, x.limit, FAR_MOVE);
+            if (!ok) return (u, false);
+            if (FixedPointMathLib.dist(r.before, u) <= uint256(NEAR_MOVE)) return (u, true);
+            u = r.before;
+        }
+        return (u, false);
     }
 
     /// @dev Sweeps the new book at `swept` until its maximiser is proved; false if that leads away from u.
@@ -129,7 +149,7 @@ library DualCost {
         r.later = maximise(x, r.before, concave);
         r.swept = r.later;
         (r.sums, r.point) = BookMath.sums(x, r.later, j);
-        r.cost = BookMath.objective(x, r.sums, r.later) - start + _grain(x, old.size + r.sums.size, j);
+        r.cost = BookMath.objective(x, r.sums, r.later) - start + _grain(x, 2 * (x.size + FixedPointMathLib.abs(dq)), j);
     }
 
     // ------------------------------------------------------------ cost
@@ -137,36 +157,32 @@ library DualCost {
     function _nearCost(
         BookMath.Book memory x,
         Jet memory old,
-        Jet memory,
         uint256 j,
         int256 dq,
         int256 u,
         Solution memory r
     ) private pure returns (int256) {
         (int256 back, int256 forth) = (r.before - u, r.swept - u);
-        (int256 fix, uint256 doubt) = _correction(old, r, j, x, dq, forth);
+        (int256 fix, uint256 doubt) = _correction(old, r, dq, forth);
         int256 integral = _integral(old, forth) - _integral(old, back) + fix;
         // what the last Newton step, from `swept` to `later`, still gains
         int256 gain = r.later == r.swept ? int256(0) : (r.sums.g * (r.later - r.swept)) >> 65;
         int256 money = ((integral + gain + 1) * int256(x.scale)) >> 64;
         doubt += _tail(old.g4, back) + (_tail(old.g4, forth) >> 8);
-        uint256 noise = FixedPointMathLib.abs(dq) + (r.sums.size * (FixedPointMathLib.abs(forth) + FixedPointMathLib.abs(back)) >> 64);
+        uint256 noise = FixedPointMathLib.abs(forth) + FixedPointMathLib.abs(back);
+        noise = FixedPointMathLib.abs(dq) + ((x.size + FixedPointMathLib.abs(dq)) * noise >> 64);
         return dq * int256(r.point.call) + money + int256((doubt + 1) * x.scale >> 64) + _grain(x, noise, j);
     }
 
     /// @dev Hermite correction of the integral from g and its derivative at the new shift, and what may be missing.
-    function _correction(
-        Jet memory old,
-        Solution memory r,
-        uint256 j,
-        BookMath.Book memory x,
-        int256 dq,
-        int256 d
-    ) private pure returns (int256 fix, uint256 doubt) {
+    function _correction(Jet memory old, Solution memory r, int256 dq, int256 d)
+        private
+        pure
+        returns (int256 fix, uint256 doubt)
+    {
         unchecked {
-            BookMath.Strike memory k = x.strikes[j];
-            int256 miss = r.sums.g - dq * int256(r.point.lean) - _value(old, d);
-            int256 bend = r.sums.h - dq * BookMath.bendOf(k, r.point) - _slope(old, d);
+            int256 miss = r.sums.g - dq * r.point.lean - _value(old, d);
+            int256 bend = r.sums.h - dq * r.point.bend - _slope(old, d);
             int256 first = (miss * d >> 64) / 3;
             int256 second = ((bend * d >> 64) * d >> 64) / 30;
             return (first - second, (FixedPointMathLib.abs(first) + FixedPointMathLib.abs(second)) >> 3);
@@ -189,27 +205,26 @@ library DualCost {
     // ------------------------------------------------------------ sweeps
 
     /// @dev Jets of the book's objective and of one lot of strike j.
-    function _sweep(BookMath.Book memory x, int256 u, uint256 j) private pure returns (Jet memory all, Jet memory one) {
+    function _sweep(BookMath.Book memory x, int256 u, uint256 j, Jet memory all, Jet memory one) private pure {
+        Jet memory other;
         uint256 n = x.strikes.length;
-        for (uint256 i; i < n; ++i) {
-            BookMath.Strike memory k = x.strikes[i];
-            if (i == j) {
-                _jet(k, x.rootTime, u, one);
-                _accumulate(all, one, k.q);
-            } else if (k.q != 0) {
-                Jet memory other;
-                _jet(k, x.rootTime, u, other);
-                _accumulate(all, other, k.q);
-            }
-        }
         unchecked {
-            all.g0 -= (x.stiffness * u) >> 64;
-            all.g1 -= x.stiffness;
+            (all.g0, all.g1, all.g2, all.g3, all.g4) = (-((x.stiffness * u) >> 64), -x.stiffness, 0, 0, 0);
+            for (uint256 i; i < n; ++i) {
+                BookMath.Strike memory k = x.strikes[i];
+                if (i == j) _accumulate(all, k, x.rootTime, u, one);
+                else if (k.q != 0) _accumulate(all, k, x.rootTime, u, other);
+            }
         }
     }
 
-    function _accumulate(Jet memory all, Jet memory one, int256 q) private pure {
+    function _accumulate(Jet memory all, BookMath.Strike memory k, uint256 rootTime, int256 u, Jet memory one)
+        private
+        pure
+    {
+        _jet(k, rootTime, u, one);
         unchecked {
+            int256 q = k.q;
             all.g0 += q * one.g0;
             all.g1 += q * one.g1;
             all.g2 += q * one.g2;
@@ -232,23 +247,27 @@ library DualCost {
     function _jet(BookMath.Strike memory k, uint256 rootTime, int256 u, Jet memory o) private pure {
         unchecked {
             uint256 sigma = BookMath.sigmaAt(k, u);
-            uint256 total = (sigma * rootTime) >> 64;
-            (int256 d1, int256 d2) = Black76.moneyness(k.ln, total);
+            int256 r = int256(FixedPointMathLib.rawDiv(k.weight << 64, sigma));
+            sigma = (sigma * rootTime) >> 64;
+            (int256 d1, int256 d2) = Black76.moneyness(k.ln, sigma);
             (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
-            int256 e = int256(((mantissa >> shift) * k.weight) >> 64);
-            int256 r = int256((k.weight << 64) / sigma);
-            int256 s2 = int256((total * total) >> 128);
-            o.g4 = uint256(8 * ((((r * r >> 64) * (r * r >> 64)) >> 64) * ((58 << 64) + 9 * (s2 * s2 >> 64)) >> 64) * int256(k.weight) >> 64);
-            if (e == 0) return;
-            int256 b = (d1 * d2) >> 64;
-            int256 bb = (b * b) >> 64;
+            int256 s2 = int256((sigma * sigma) >> 128);
+            int256 e = (r * r) >> 64;
+            o.g4 = uint256(((((e * e) >> 64) * int256(k.weight)) >> 64) * ((464 << 64) + 72 * ((s2 * s2) >> 64))) >> 64;
+            e = int256(((mantissa >> shift) * k.weight) >> 64);
             o.g0 = e;
+            if (e == 0) {
+                (o.g1, o.g2, o.g3) = (0, 0, 0);
+                return;
+            }
+            d1 = (d1 * d2) >> 64;
+            d2 = (d1 * d1) >> 64;
             e = (e * r) >> 64;
-            o.g1 = (e * b) >> 64;
+            o.g1 = (e * d1) >> 64;
             e = (e * r) >> 64;
-            o.g2 = (e * (bb - 3 * b - s2)) >> 64;
+            o.g2 = (e * (d2 - 3 * d1 - s2)) >> 64;
             e = (e * r) >> 64;
-            o.g3 = (e * (((b * (bb - 9 * b - 3 * s2 + (12 << 64))) >> 64) + 3 * s2)) >> 64;
+            o.g3 = (e * (((d1 * (d2 - 9 * d1 - 3 * s2 + (12 << 64))) >> 64) + 3 * s2)) >> 64;
         }
     }
 
@@ -274,15 +293,16 @@ library DualCost {
         }
     }
 
-    /// @dev Root of the cubic by Newton; not ok beyond `reach` or where it does not fall.
-    function _root(Jet memory p, int256 reach) private pure returns (int256 d, bool ok) {
+    /// @dev Where the cubic around u is zero, or the limit; not ok beyond `reach` or where it does not fall.
+    function _root(Jet memory p, int256 u, int256 limit, int256 reach) private pure returns (int256 root, bool ok) {
+        root = u;
         for (uint256 i; i < 3; ++i) {
-            int256 slope = _slope(p, d);
-            if (slope >= 0) return (0, false);
-            d -= _ratio(_value(p, d), slope);
-            if (d > reach || d < -reach) return (0, false);
+            int256 slope = _slope(p, root - u);
+            if (slope >= 0) return (root, false);
+            root = _clamp(root - _ratio(_value(p, root - u), slope), limit);
+            if (FixedPointMathLib.dist(root, u) > uint256(reach)) return (root, false);
         }
-        return (d, true);
+        return (root, true);
     }
 
     // ------------------------------------------------------------ steps
@@ -295,13 +315,14 @@ library DualCost {
         return FixedPointMathLib.clamp(u, -limit, limit);
     }
 
-    /// @dev A Newton step; where the slope does not fall or the step leaves the bracket, its middle.
-    function _newton(int256 g, int256 h, int256 u, int256 low, int256 high) private pure returns (int256 next) {
-        if (h < 0) {
-            next = u - _ratio(g, h);
-            if (next >= low && next <= high) return next;
+    /// @dev A Newton step, at most to the limit; where the slope does not fall or the step leaves the bracket, its
+    /// middle.
+    function _newton(Jet memory jet, int256 u, int256 low, int256 high, int256 limit) private pure returns (int256) {
+        if (jet.g1 < 0) {
+            int256 next = _clamp(u - _ratio(jet.g0, jet.g1), limit);
+            if (next > low && next < high) return next;
         }
-        return low + (high - low) / 2;
+        return _clamp((low + high) >> 1, limit);
     }
 
     /// @dev The best point of a grid and its neighbours.
@@ -314,6 +335,7 @@ library DualCost {
             int256 value = BookMath.objective(x, s, u);
             if (value > top) (top, best) = (value, u);
         }
-        return (_clamp(best - step, x.limit), best, _clamp(best + step, x.limit));
+        low = FixedPointMathLib.max(best - step, -x.limit - 1);
+        high = FixedPointMathLib.min(best + step, x.limit + 1);
     }
 }

@@ -13,6 +13,7 @@ import {BookMath} from "./BookMath.sol";
 /// vega and theta 1e-9 quote, gamma 1e-12, node values 1e-6 quote; the rest wads.
 library LedgerStore {
     using FixedPointMathLib for uint256;
+    using FixedPointMathLib for int256;
 
     struct Entry {
         address data; // V, then strike and ln(strike / first strike) of each
@@ -83,16 +84,28 @@ library LedgerStore {
         (x.puts, x.putStrikes) = (e.puts, e.putStrikes);
         x.strikes = new BookMath.Strike[](n);
         int256 ln = Black76.lnRatio(spot, strikeOf(data, 0));
-        (uint256 least, uint256 most) = (type(uint256).max, 0);
+        (x.low, x.high) = (type(uint256).max, 0);
         for (uint256 i; i < n; i += 4) {
-            (uint256 net, uint256 anchors) = (e.net[i / 4], e.anchors[i / 4]);
-            for (uint256 k = i; k < n && k < i + 4; ++k) {
-                _fill(x.strikes[k], data, k, ln, net, anchors);
-                (least, most) = (least.min(uint32(anchors)), most.max(uint32(anchors)));
+            _loadFour(x, data, i, ln, e.net[i / 4], e.anchors[i / 4]);
+        }
+        _setLimit(x, maxShift);
+    }
+
+    function _loadFour(BookMath.Book memory x, bytes memory data, uint256 i, int256 ln, uint256 net, uint256 anchors)
+        private
+        pure
+    {
+        unchecked {
+            uint256 end = x.strikes.length.min(i + 4);
+            for (; i < end; ++i) {
+                BookMath.Strike memory k = x.strikes[i];
+                _fill(k, data, i, ln, net, anchors);
+                x.size += k.q.abs();
+                x.low = x.low.min(k.anchor);
+                x.high = x.high.max(k.anchor);
                 (net, anchors) = (net >> 64, anchors >> 64);
             }
         }
-        x.limit = limitOf(least, most, maxShift);
     }
 
     function _fill(BookMath.Strike memory k, bytes memory data, uint256 i, int256 ln, uint256 net, uint256 anchors)
@@ -108,17 +121,28 @@ library LedgerStore {
         }
     }
 
-    /// @notice U_eff = min(cap, least anchor / 2, room below the largest vol that is priced), Q64.
-    function limitOf(uint256 least, uint256 most, uint256 maxShift) internal pure returns (int256) {
-        uint256 room = Black76.MAX_VOL.zeroFloorSub(most * AnchorPack.VOL_UNIT);
-        uint256 limit = maxShift.min(least * AnchorPack.VOL_UNIT / 2).min(room);
-        return int256((limit << 64) / ONE);
+    /// @dev U_eff = min(cap, least anchor / 2, room below the largest vol that is priced). On entry `low` and `high`
+    /// are the least and largest anchor.
+    function _setLimit(BookMath.Book memory x, uint256 maxShift) private pure {
+        uint256 room = ((Black76.MAX_VOL << 64) / ONE).zeroFloorSub(x.high);
+        uint256 limit = ((maxShift << 64) / ONE).min(x.low / 2).min(room);
+        x.limit = int256(limit);
+        x.low -= limit;
+        x.high += limit;
     }
 
     function setNet(Entry storage e, uint256 i, int256 lots) internal {
         uint256 shift = 64 * (i % 4);
         uint256 word = e.net[i / 4];
         e.net[i / 4] = (word & ~(uint256(type(uint64).max) << shift)) | uint256(uint64(int64(lots))) << shift;
+    }
+
+    /// @notice Vol of strike i at the stored shift.
+    function volAt(Entry storage e, uint256 i) internal view returns (Wad) {
+        uint256 lane = e.anchors[i / 4] >> 64 * (i % 4);
+        int256 weight = int256(uint256(uint32(lane >> 32)) * AnchorPack.WEIGHT_UNIT);
+        int256 anchor = int256(uint256(uint32(lane)) * AnchorPack.VOL_UNIT);
+        return Wad.wrap(uint256(anchor + ((int256(e.shift) * weight) >> 64)));
     }
 
     // ------------------------------------------------------------ Greeks

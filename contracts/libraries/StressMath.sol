@@ -45,12 +45,20 @@ library StressMath {
 
     /// @notice Values of one call at the nodes, wads; `sigma` is its vol at the last refresh, wad.
     function calls(State memory s, uint256 strike, uint256 sigma) internal pure returns (uint256[8] memory values) {
-        if (s.secondsLeft == 0) return _intrinsics(s.spot, strike);
-        int256 ln = Black76.lnRatio(s.spot, strike);
-        uint256 up = _total(s, VolShock.up(Wad.wrap(sigma), s.scale, UP, UP_FLOOR));
-        uint256 down = _total(s, VolShock.down(Wad.wrap(sigma), s.scale, DOWN));
-        for (uint256 i; i < NODES; ++i) {
-            values[i] = _call(spotAt(s.spot, i), strike, ln + _shift(i), i < 5 ? up : down);
+        uint256 spot = s.spot;
+        if (s.secondsLeft == 0) return _intrinsics(spot, strike);
+        int256 ln = Black76.lnRatio(spot, strike);
+        uint256 total = _total(s, VolShock.up(Wad.wrap(sigma), s.scale, UP, UP_FLOOR));
+        unchecked {
+            values[0] = _call(spot * 70 / 100, strike, ln + LN_070, total);
+            values[1] = _call(spot * 85 / 100, strike, ln + LN_085, total);
+            values[2] = _call(spot, strike, ln, total);
+            values[3] = _call(spot * 115 / 100, strike, ln + LN_115, total);
+            values[4] = _call(spot * 130 / 100, strike, ln + LN_130, total);
+            total = _total(s, VolShock.down(Wad.wrap(sigma), s.scale, DOWN));
+            values[5] = _call(spot * 85 / 100, strike, ln + LN_085, total);
+            values[6] = _call(spot, strike, ln, total);
+            values[7] = _call(spot * 115 / 100, strike, ln + LN_115, total);
         }
     }
 
@@ -61,10 +69,13 @@ library StressMath {
         }
     }
 
-    /// @notice Adds strike j's term for q lots (sign = 1) or takes it away (sign = -1).
-    function addCalls(int256[8] memory nodes, uint256[8] memory values, int256 q, int256 sign) internal pure {
-        for (uint256 i; i < NODES; ++i) {
-            nodes[i] += sign * (q * int256(values[i]) / UNIT);
+    /// @notice Replaces strike j's term for `old` lots by that for `next`.
+    function addCalls(int256[8] memory nodes, uint256[8] memory values, int256 old, int256 next) internal pure {
+        unchecked {
+            for (uint256 i; i < NODES; ++i) {
+                int256 value = int256(values[i]);
+                nodes[i] += next * value / UNIT - old * value / UNIT;
+            }
         }
     }
 
@@ -74,22 +85,38 @@ library StressMath {
         pure
     {
         if (puts == 0 && putStrikes == 0) return;
-        for (uint256 i; i < NODES; ++i) {
-            nodes[i] += sign * ((putStrikes - puts * int256(spotAt(spot, i))) / UNIT);
+        unchecked {
+            for (uint256 i; i < NODES; ++i) {
+                nodes[i] += sign * ((putStrikes - puts * int256(spotAt(spot, i))) / UNIT);
+            }
         }
     }
 
     function unpack(uint256[2] memory words) internal pure returns (int256[8] memory nodes) {
-        for (uint256 i; i < NODES; ++i) {
-            nodes[i] = int64(uint64(words[i / 4] >> 64 * (i % 4)));
+        unchecked {
+            (uint256 low, uint256 high) = (words[0], words[1]);
+            for (uint256 i; i < NODES / 2; ++i) {
+                nodes[i] = int64(uint64(low));
+                nodes[i + 4] = int64(uint64(high));
+                (low, high) = (low >> 64, high >> 64);
+            }
         }
     }
 
     function pack(int256[8] memory nodes) internal pure returns (uint256[2] memory words) {
-        for (uint256 i; i < NODES; ++i) {
-            if (nodes[i] != int64(nodes[i])) revert NodeOverflow(nodes[i]);
-            words[i / 4] |= uint256(uint64(int64(nodes[i]))) << 64 * (i % 4);
+        unchecked {
+            (uint256 low, uint256 high) = (0, 0);
+            for (uint256 i = NODES / 2; i > 0; --i) {
+                low = low << 64 | _lane(nodes[i - 1]);
+                high = high << 64 | _lane(nodes[i + 3]);
+            }
+            (words[0], words[1]) = (low, high);
         }
+    }
+
+    function _lane(int256 node) private pure returns (uint256) {
+        if (node != int64(node)) revert NodeOverflow(node);
+        return uint64(int64(node));
     }
 
     // ------------------------------------------------------------ one node
@@ -113,12 +140,5 @@ library StressMath {
     /// @dev In percent.
     function _multiple(uint256 node) private pure returns (uint256) {
         return (0x7364558273645546 >> 8 * node) & 0xff;
-    }
-
-    function _shift(uint256 node) private pure returns (int256) {
-        if (node == 0) return LN_070;
-        if (node == 1 || node == 5) return LN_085;
-        if (node == 2 || node == 6) return 0;
-        return node == 4 ? LN_130 : LN_115;
     }
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
+import {ExpiryBook} from "../types/Types.sol";
+import {ONE, SWad, Timestamp, Wad} from "../types/Units.sol";
+import {AnchorPack} from "./AnchorPack.sol";
+import {BookMath} from "./BookMath.sol";
+import {LedgerStore} from "./LedgerStore.sol";
+import {StressMath} from "./StressMath.sol";
+
+/// The ledger's wide views, in a library of its own because of the limit on a contract's size.
+library LedgerViews {
+    using LedgerStore for LedgerStore.Entry;
+
+    function book(LedgerStore.Entry storage e, Timestamp expiry) external view returns (ExpiryBook memory b) {
+        bytes memory data = SSTORE2.read(e.data);
+        b.expiry = expiry;
+        b.impact = Wad.wrap(LedgerStore.impactOf(data));
+        b.shift = SWad.wrap((int256(e.shift) * int256(ONE)) >> 64);
+        b.refreshedAt = Timestamp.wrap(e.refTime);
+        b.refreshedSpot = Wad.wrap(e.refSpot);
+        b.liability = SWad.wrap(e.liability);
+        b.greeks = e.greeksOf();
+        int256[8] memory nodes = StressMath.unpack(e.nodes);
+        for (uint256 i; i < StressMath.NODES; ++i) {
+            b.nodes[i] = SWad.wrap(nodes[i] * int256(BookMath.LOT));
+        }
+        (b.anchors, b.weights) = AnchorPack.unpack(e.anchors, LedgerStore.countOf(data));
+        (b.strikes, b.net) = _positions(e, data);
+    }
+
+    function vols(LedgerStore.Entry storage e) external view returns (Wad[] memory strikes, Wad[] memory sigma) {
+        (strikes,) = _positions(e, SSTORE2.read(e.data));
+        sigma = new Wad[](strikes.length);
+        for (uint256 i; i < strikes.length; ++i) {
+            sigma[i] = e.volAt(i);
+        }
+    }
+
+    function _positions(LedgerStore.Entry storage e, bytes memory data)
+        private
+        view
+        returns (Wad[] memory strikes, SWad[] memory net)
+    {
+        uint256 n = LedgerStore.countOf(data);
+        (strikes, net) = (new Wad[](n), new SWad[](n));
+        for (uint256 i; i < n; ++i) {
+            strikes[i] = Wad.wrap(LedgerStore.strikeOf(data, i));
+            net[i] = SWad.wrap(int256(int64(uint64(e.net[i / 4] >> 64 * (i % 4)))) * int256(BookMath.LOT));
+        }
+    }
+}
