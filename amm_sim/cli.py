@@ -144,9 +144,9 @@ def _changes(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _literal(text: str) -> Any:
-    """A value as TOML would read it; anything else is a text."""
-    if text in ("true", "false"):
-        return text == "true"
+    """A value as TOML would read it; null removes the key; anything else is a text."""
+    if text in ("true", "false", "null"):
+        return {"true": True, "false": False, "null": None}[text]
     try:
         return int(text)
     except ValueError:
@@ -275,7 +275,6 @@ def _sentence(facts: Mapping[str, Any]) -> str:
         f" · {facts['transactions_per_second']:.0f} tx/s · ETA {facts['eta_seconds'] or 0:.0f} s · {refusals}"
     )
     return text[: shutil.get_terminal_size().columns - 1]
-
 
 
 # ------------------------------------------------------------------ report, list

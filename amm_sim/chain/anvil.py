@@ -119,6 +119,7 @@ class Anvil:
         port: a free one when 0.
         fork_url, fork_block: a chain to fork and where.
         code_limit: whether contracts may be at most 24,576 bytes, as on a public chain.
+        history: keeps old states, so that somebody may fork from a past block; slower with every block.
         extra: further flags.
 
     Raises:
@@ -134,13 +135,15 @@ class Anvil:
         fork_url: str | None = None,
         fork_block: int | None = None,
         code_limit: bool = True,
+        history: bool = False,
         extra: tuple[str, ...] = (),
     ) -> None:
         binary = check_binary()
         self.port = port or _free_port()
         _require_free(self.port)
         self._folder = tempfile.mkdtemp(prefix="amm-sim-anvil-")
-        self.flags = (*RECIPE, *_chain_flags(timestamp, fork_url, fork_block), *extra)
+        recipe = tuple(f for f in RECIPE if not (history and f == "--prune-history"))
+        self.flags = (*recipe, *_chain_flags(timestamp, fork_url, fork_block), *extra)
         if not code_limit:
             self.flags += ("--disable-code-size-limit",)
         self._process: subprocess.Popen[bytes] | None = self._start(binary)

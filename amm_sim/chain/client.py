@@ -135,7 +135,11 @@ class Chain:
                 self._libraries[library] = self.deploy(library, sender=LIBRARIAN)
         data = artifact.linked(self._libraries) + self.codec.constructor(name).pack(*args)
         receipt = self._send(sender, None, data)
-        if receipt.error is not None and receipt.error.name == "Reverted" and artifact.size > LARGEST:
+        if (
+            receipt.error is not None
+            and receipt.error.name == "Reverted"
+            and artifact.size > LARGEST
+        ):
             raise ChainError(f"{name} has {artifact.size} bytes, a chain takes at most {LARGEST}")
         if receipt.error is not None:
             raise Revert(f"{name} constructor", receipt.error)
