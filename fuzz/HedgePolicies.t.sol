@@ -4,9 +4,10 @@ pragma solidity ^0.8.28;
 import {BandPolicy} from "../contracts/hedging/BandPolicy.sol";
 import {IntervalPolicy} from "../contracts/hedging/IntervalPolicy.sol";
 import {NoHedgePolicy} from "../contracts/hedging/NoHedgePolicy.sol";
+import {ThresholdPolicy} from "../contracts/hedging/ThresholdPolicy.sol";
 import {BandMath} from "../contracts/libraries/BandMath.sol";
 import {ParamBounds} from "../contracts/libraries/ParamBounds.sol";
-import {BandParams, IntervalParams} from "../contracts/types/Params.sol";
+import {BandParams, IntervalParams, ThresholdParams} from "../contracts/types/Params.sol";
 import {HedgeDecision, HedgeInput} from "../contracts/types/Types.sol";
 import {SWad, Seconds, Timestamp, Wad} from "../contracts/types/Units.sol";
 import {Base} from "./Base.sol";
@@ -167,6 +168,17 @@ contract HedgePoliciesTest is Base {
 
     function test_decide_none_neverDue() public {
         check(!new NoHedgePolicy().decide(_input(-1e24, 0)).due, "never");
+    }
+
+    // ------------------------------------------------------------ threshold policy
+
+    /// 1 % of 500 = 5.
+    function test_decide_threshold_outsideGoesToZero() public {
+        ThresholdPolicy policy = new ThresholdPolicy(ThresholdParams(Wad.wrap(0.01e18)));
+        eq(policy.decide(_input(-15e18, 9e18)).trade, 6e18, "6 > 5");
+        check(!policy.decide(_input(-15e18, 10e18)).due, "5");
+        ThresholdPolicy atomic = new ThresholdPolicy(ThresholdParams(Wad.wrap(0)));
+        eq(atomic.decide(_input(-15e18, 15e18 + 1)).trade, -1, "always");
     }
 
     // ------------------------------------------------------------ parameters

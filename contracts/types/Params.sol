@@ -128,6 +128,11 @@ struct IntervalParams {
     Seconds phase; // the schedule's offset from 1 January 1970 00:00 UTC; below `interval`
 }
 
+/// Threshold policy: to zero when |net delta| exceeds this.
+struct ThresholdParams {
+    Wad width; // share of NAV / S; 0 = whenever it is called, atomic with each trade
+}
+
 /// PerpVenue (a mock of a skew-priced perpetual exchange).
 struct PerpParams {
     Wad skewScale; // underlying; a fill costs index * (1 + (skew + size / 2) / (skewScale * depth))
