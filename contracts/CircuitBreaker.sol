@@ -162,13 +162,14 @@ contract CircuitBreaker is ICircuitBreaker {
 
     // ------------------------------------------------------------ triggers
 
+    /// @dev After a large move the ledger's stored values mislead until it is refreshed: then the book is revalued.
     function _pulse(Wad spot) private view returns (Pulse memory pulse) {
-        SWad nav = VAULT.navFast(spot);
+        (,, SWad[8] memory nodes, Timestamp stale) = LEDGER.aggregate(spot);
+        SWad nav = stale.rawTime() == 0 ? VAULT.navFast(spot) : VAULT.navParts().nav;
         pulse.spot = spot.raw();
         pulse.nav = nav.positive().raw();
         pulse.supply = VAULT.totalShares().raw();
         pulse.sharePrice = ShareMath.price(nav.rawS(), pulse.supply);
-        (,, SWad[8] memory nodes,) = LEDGER.aggregate(spot);
         pulse.backed = VAULT.cash().minWad(VAULT.worstStress(spot, nodes).positive()).raw();
     }
 

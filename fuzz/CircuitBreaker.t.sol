@@ -125,6 +125,15 @@ contract CircuitBreakerTest is Base {
         _is(breaker.poke(), Mode.NORMAL, "7.5 % in half an hour");
     }
 
+    function test_poke_staleLedger_isRevalued() public {
+        breaker.poke();
+        pool.setDrift(500e18);
+        pool.setExpiry(uint64(block.timestamp + 1 days), false, 7);
+        _is(breaker.poke(), Mode.NORMAL, "the stored liability is wrong, and not believed");
+        pool.setExpiry(uint64(block.timestamp + 1 days), false, 0);
+        _is(breaker.poke(), Mode.REDUCE_ONLY, "fresh, it is");
+    }
+
     function test_poke_withdrawal_isNoNavDrop() public {
         breaker.poke();
         vm.warp(START + 60);

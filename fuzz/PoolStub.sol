@@ -34,6 +34,7 @@ contract PoolStub {
     int256 public liability; // at the oracle's price
     int256 public slope; // d liability / d spot
     int256 public bend; // second derivative
+    int256 public drift; // of the ledger's stored liability from the exact one
     int256[8] public nodes;
     uint64 public stale;
     uint256 public uncoveredNow;
@@ -79,6 +80,10 @@ contract PoolStub {
 
     function setBook(int256 liability_, int256 slope_, int256 bend_) external {
         (liability, slope, bend) = (liability_, slope_, bend_);
+    }
+
+    function setDrift(int256 drift_) external {
+        drift = drift_;
     }
 
     function setNode(uint256 i, int256 value, uint256 uncovered_) external {
@@ -138,7 +143,7 @@ contract PoolStub {
         returns (BookGreeks memory greeks, SWad value, SWad[8] memory values, Timestamp first)
     {
         greeks.delta = SWad.wrap(-slope);
-        value = liabilityAt(spot);
+        value = liabilityAt(spot) + SWad.wrap(drift);
         for (uint256 i; i < 8; ++i) {
             values[i] = SWad.wrap(nodes[i]);
         }
