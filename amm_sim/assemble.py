@@ -1,4 +1,4 @@
-"""The composition root: from a scenario to a simulation that is ready to run, and to a finished run's folder."""
+"""The composition root: from a scenario to a simulation, and to a finished run's folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import oracles
 from amm_sim import agents, market
-from amm_sim.chain.anvil import VERSION, Anvil
+from amm_sim.chain.anvil import VERSION, Anvil, Fork
 from amm_sim.chain.artifacts import Artifacts
 from amm_sim.chain.client import DEPLOYER, Chain, Revert
 from amm_sim.chain.deploy import Deployment, deploy_protocol, read_parameters
@@ -23,7 +23,7 @@ from amm_sim.chain.pool import Block, Pool
 from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, address_of, stream
 from amm_sim.engine.mempool import BUILDERS
 from amm_sim.engine.recorder import Recorder
-from amm_sim.engine.simulation import Progress, Simulation
+from amm_sim.engine.simulation import Progress, Schedule, Simulation
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.scenario import Board, Part, Scenario, build, choose
 from amm_sim.types import (
@@ -51,7 +51,7 @@ STRIKE_DIGITS = 4
 
 @dataclass(frozen=True)
 class Lister:
-    """Lists the boards that come later than the start, each with a first slice of the outside surface."""
+    """Lists boards that come after the start, each with a first slice of the outside surface."""
 
     boards: tuple[Board, ...]
     name: str = "lister"
@@ -83,7 +83,7 @@ def listing(board: Board, start: int, spot: float, truth: Truth) -> list[Order]:
     return [*slices, ListBoard(expiry, strikes)]
 
 
-# ------------------------------------------------------------------ parts
+# --------------------------------------------------------------------------- parts
 
 
 def build_market(scenario: Scenario) -> market.Generator:
@@ -125,12 +125,20 @@ def _wrap(agent: Any, kind: str, rank: int, index: int, seed: int) -> Actor:
     return Actor(agent, kind, rank, index, address_of(name), stream(seed, "act", name))
 
 
-# ------------------------------------------------------------------ a world on a chain
+# -------------------------------------------------------------- a world on a chain
+
+
+@dataclass(frozen=True)
+class Node:
+    """Where the chain runs: Anvil's port (0: a free one) and what it forks."""
+
+    port: int = 0
+    fork: Fork | None = None
 
 
 @dataclass
 class Prepared:
-    """Everything of a scenario on a chain, at its start: one snapshot serves any number of paths."""
+    """A scenario on a chain, at its start: one snapshot serves any number of paths."""
 
     scenario: Scenario
     chain: Chain
@@ -151,10 +159,7 @@ class Prepared:
             self.pool,
             self.world,
             self.actors,
-            start=run.start,
-            block_seconds=run.block_seconds,
-            blocks=run.blocks,
-            builder=BUILDERS[run.builder],
+            Schedule(run.start, run.block_seconds, run.blocks, BUILDERS[run.builder]),
             recorder=recorder,
             on_block=on_block,
         )
@@ -162,8 +167,8 @@ class Prepared:
     def paths(self, seeds: Iterable[int]) -> Iterator[Simulation]:
         """One simulation for each seed, all from the same baseline, which each leaves behind.
 
-        A path's market and agents draw from its seed; the state of the chain at the start is the same
-        for all, to the block hash. Run a path before asking for the next.
+        A path's market and agents draw from its seed; the state of the chain at the start is the
+        same for all, to the block hash. Run a path before asking for the next.
         """
         token = self.pool.save()
         for seed in seeds:
@@ -189,14 +194,13 @@ def prepare(
     scenario: Scenario,
     *,
     artifacts: Artifacts | None = None,
-    port: int = 0,
-    fork_url: str | None = None,
-    fork_block: int | None = None,
+    node: Node | None = None,
 ) -> Prepared:
     """Starts Anvil, deploys the protocol, places money, posts first prices, lists the first boards.
 
     Raises:
-        ScenarioError: bad input. SetupError: a tool is missing or does not fit. ChainError: Anvil broke.
+        ScenarioError: bad input. SetupError: a tool is missing or does not fit. ChainError: Anvil
+        broke.
     """
     begun = wall.perf_counter()
     if scenario.run.builder not in BUILDERS:
@@ -205,13 +209,8 @@ def prepare(
     artifacts = artifacts or Artifacts()
     delay = _deposit_delay(scenario)
     genesis = scenario.run.start - delay - SETTLE_IN
-    anvil = Anvil(
-        genesis,
-        port=port,
-        fork_url=fork_url,
-        fork_block=fork_block,
-        code_limit=artifacts.production,
-    )
+    node = node or Node()
+    anvil = Anvil(genesis, port=node.port, fork=node.fork, code_limit=artifacts.production)
     chain = Chain(anvil, artifacts)
     try:
         if chain.time > genesis:
@@ -330,7 +329,7 @@ class _Opening:
         return block
 
 
-# ------------------------------------------------------------------ a run with its folder
+# ----------------------------------------------------------- a run with its folder
 
 
 def run(
@@ -340,15 +339,14 @@ def run(
     reproduce: str,
     on_start: Callable[[Prepared], None] | None = None,
     on_block: Callable[[Progress], None] | None = None,
-    port: int = 0,
-    fork_url: str | None = None,
-    fork_block: int | None = None,
+    node: Node | None = None,
 ) -> Progress:
     """Runs a scenario and writes its tables and manifest into ``folder``.
 
-    Whatever ends the run, interruption included, what was recorded stays readable and the manifest says so.
+    Whatever ends the run, interruption included, what was recorded stays readable and the manifest
+    says so.
     """
-    with prepare(scenario, port=port, fork_url=fork_url, fork_block=fork_block) as prepared:
+    with prepare(scenario, node=node) as prepared:
         if on_start is not None:
             on_start(prepared)
         recorder = Recorder(folder, prepared.pool.event_schemas())

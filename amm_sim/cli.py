@@ -1,6 +1,7 @@
 """The command line: ``amm-sim doctor | run | report | list``.
 
-Exit codes: 0 done (an insolvent pool is a result, not a failure), 2 bad input or surroundings, 1 the engine failed.
+Exit codes: 0 done (an insolvent pool is a result, not a failure), 2 bad input or surroundings, 1
+the engine failed.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def cli() -> None:
 
 cli.add_command(prove)
 
-# ------------------------------------------------------------------ run
+# ----------------------------------------------------------------------------- run
 
 
 @cli.command()
@@ -82,7 +83,7 @@ cli.add_command(prove)
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change one key, like protocol.market.premiumFee=0.01 or agents.sniper.cadence=30. Repeatable.",
+    help="Change a key, like protocol.market.premiumFee=0.01 or agents.sniper.cadence=30.",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port for Anvil; 0 takes a free one."
@@ -106,6 +107,7 @@ def run(
     """
     from amm_sim import assemble
     from amm_sim import scenario as scenarios
+    from amm_sim.chain.anvil import Fork
 
     wanted = _changes(changes)
     if seed is not None:
@@ -115,6 +117,8 @@ def run(
     loaded = scenarios.load(scenario, wanted)
     folder = out or Path("runs") / loaded.name
     reproduce = _command(scenario, loaded.run.seed, data, changes, fork_url, fork_block)
+    fork = Fork(fork_url, fork_block) if fork_url else None
+    node = assemble.Node(port, fork)
     line = _Line(loaded.name, loaded.run.block_seconds)
     try:
         assemble.run(
@@ -123,9 +127,7 @@ def run(
             reproduce=reproduce,
             on_start=line.start,
             on_block=line.block,
-            port=port,
-            fork_url=fork_url,
-            fork_block=fork_block,
+            node=node,
         )
     finally:
         line.end()
@@ -271,13 +273,15 @@ def _sentence(facts: Mapping[str, Any]) -> str:
     share = 100 * facts["block"] // max(1, facts["blocks"])
     refusals = " ".join(f"{name}:{count}" for name, count in facts["refusals"].items())
     text = (
-        f"{share:3d} % · block {facts['block']}/{facts['blocks']} · {facts['blocks_per_second']:.0f} blocks/s"
-        f" · {facts['transactions_per_second']:.0f} tx/s · ETA {facts['eta_seconds'] or 0:.0f} s · {refusals}"
+        f"{share:3d} % · block {facts['block']}/{facts['blocks']}"
+        f" · {facts['blocks_per_second']:.0f} blocks/s"
+        f" · {facts['transactions_per_second']:.0f} tx/s"
+        f" · ETA {facts['eta_seconds'] or 0:.0f} s · {refusals}"
     )
     return text[: shutil.get_terminal_size().columns - 1]
 
 
-# ------------------------------------------------------------------ report, list
+# -------------------------------------------------------------------- report, list
 
 
 @cli.command()
@@ -307,7 +311,7 @@ def list_scenarios(folder: Path) -> None:
         click.echo(f"{path.stem:24} {size}\n    {loaded.question}")
 
 
-# ------------------------------------------------------------------ doctor
+# -------------------------------------------------------------------------- doctor
 
 
 @cli.command()

@@ -232,7 +232,7 @@ def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
     )
 
 
-# ---------------------------------------------------------------------------------------------- files
+# --------------------------------------------------------------------------- files
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables of ``base`` with those of ``over`` laid on top, key by key; anything but a table replaces.
+    """Tables of ``base`` with those of ``over`` on top, key by key; anything but a table replaces.
 
     A table that names another ``kind`` replaces too: one kind's fields mean nothing to another.
     """
@@ -301,7 +301,7 @@ def _step(place: Any, part: str, path: str) -> Any:
     return place.setdefault(part, {})
 
 
-# ---------------------------------------------------------------------------------------------- parts
+# --------------------------------------------------------------------------- parts
 
 
 def _table(tables: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -330,7 +330,7 @@ def _part(table: Any, path: str, name: str) -> Part:
 
 
 def _oracles(tables: Any) -> tuple[Part, ...]:
-    """Publishers, as tables [oracles.<name>] or as a list [[oracles]]; the kind is the name where it is not given."""
+    """Publishers, as tables [oracles.<name>] (whose default kind is the name) or a list."""
     if isinstance(tables, list):
         return _agents(tables, "oracles")
     if not isinstance(tables, Mapping):
@@ -372,14 +372,15 @@ def _expiries_differ(boards: tuple[Board, ...]) -> tuple[Board, ...]:
     return boards
 
 
-# ---------------------------------------------------------------------------------------------- tables to dataclasses
+# ----------------------------------------------------------- tables to dataclasses
 
 
 def build(cls: type[T], table: Any, path: str, **given: Any) -> T:
     """A dataclass from a table: its fields are the keys, its annotations the types.
 
-    ``given`` fills fields that the table may not hold (a name, a seed). Fields may carry ``bounded(low, high)``.
-    ``__post_init__`` may raise ScenarioError (path whole or relative to the table) or ValueError.
+    ``given`` fills fields that the table may not hold (a name, a seed). Fields may carry
+    ``bounded(low, high)``. ``__post_init__`` may raise ScenarioError (path whole or relative to the
+    table) or ValueError.
 
     Raises:
         ScenarioError: unknown or missing key, wrong type, not finite, out of bounds.

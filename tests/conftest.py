@@ -1,8 +1,8 @@
 """Fixtures that every test may use.
 
-``chain``: one Anvil per test session with the compiled contracts; each test starts from the same state (snapshot and
-revert). AMM_SIM_ARTIFACTS names another forge output folder; with it the contract size limit is off, so that
-unoptimised builds run too.
+``chain``: one Anvil per test session with the compiled contracts; each test starts from the same
+state (snapshot and revert). AMM_SIM_ARTIFACTS names another forge output folder; with it the
+contract size limit is off, so that unoptimised builds run too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One Anvil child process by the recipe that keeps batched blocks ordered and long runs flat.
 
-``--order fees`` with a gas price that encodes the rank keeps the order of a batch; ``--hardfork cancun
---prune-history --transaction-block-keeper 64`` keeps block time and memory flat over tens of thousands of blocks.
+``--order fees`` with a gas price that encodes the rank keeps the order of a batch; ``--hardfork
+cancun --prune-history --transaction-block-keeper 64`` keeps block time and memory flat over tens of
+thousands of blocks.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -106,9 +109,18 @@ def check_binary() -> Path:
     version = version_of(binary)
     if version != VERSION:
         raise SetupError(
-            f"{binary} is Anvil {version or 'of no known version'}: {VERSION} is needed, run `make setup`"
+            f"{binary} is Anvil {version or 'of no known version'}: "
+            f"{VERSION} is needed, run `make setup`"
         )
     return binary
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A chain to fork and where; its last block by default."""
+
+    url: str
+    block: int | None = None
 
 
 class Anvil:
@@ -117,9 +129,9 @@ class Anvil:
     Args:
         timestamp: of the genesis block, seconds since 1970.
         port: a free one when 0.
-        fork_url, fork_block: a chain to fork and where.
+        fork: a chain to fork.
         code_limit: whether contracts may be at most 24,576 bytes, as on a public chain.
-        history: keeps old states, so that somebody may fork from a past block; slower with every block.
+        history: keeps old states, so that somebody may fork from a past block; slower with each.
         extra: further flags.
 
     Raises:
@@ -132,8 +144,7 @@ class Anvil:
         timestamp: int = 1_700_000_000,
         *,
         port: int = 0,
-        fork_url: str | None = None,
-        fork_block: int | None = None,
+        fork: Fork | None = None,
         code_limit: bool = True,
         history: bool = False,
         extra: tuple[str, ...] = (),
@@ -143,7 +154,7 @@ class Anvil:
         _require_free(self.port)
         self._folder = tempfile.mkdtemp(prefix="amm-sim-anvil-")
         recipe = tuple(f for f in RECIPE if not (history and f == "--prune-history"))
-        self.flags = (*recipe, *_chain_flags(timestamp, fork_url, fork_block), *extra)
+        self.flags = (*recipe, *_chain_flags(timestamp, fork), *extra)
         if not code_limit:
             self.flags += ("--disable-code-size-limit",)
         self._process: subprocess.Popen[bytes] | None = self._start(binary)
@@ -156,10 +167,12 @@ class Anvil:
 
     @property
     def pid(self) -> int:
+        """Of the process; 0 once stopped."""
         return self._process.pid if self._process else 0
 
     @property
     def url(self) -> str:
+        """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
     def connect(self) -> Rpc:
@@ -210,15 +223,13 @@ class Anvil:
             "--cache-path",
             self._folder,
         ]
-        with open(Path(self._folder) / "log", "wb") as log:
+        with (Path(self._folder) / "log").open("wb") as log:
             return subprocess.Popen(
                 [*command, *self.flags],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent
-                if threading.current_thread() is threading.main_thread()
-                else None,
+                preexec_fn=_child_rules(),  # noqa: PLW1509 - two system calls
             )
 
     def _wait(self) -> None:
@@ -238,11 +249,11 @@ class Anvil:
         return lines[-1] if lines else "no message"
 
 
-def _chain_flags(timestamp: int, fork_url: str | None, fork_block: int | None) -> tuple[str, ...]:
-    if fork_url is None:
+def _chain_flags(timestamp: int, fork: Fork | None) -> tuple[str, ...]:
+    if fork is None:
         return ("--timestamp", str(timestamp))
-    pinned = () if fork_block is None else ("--fork-block-number", str(fork_block))
-    return ("--fork-url", fork_url, *pinned, "--no-storage-caching")
+    pinned = () if fork.block is None else ("--fork-block-number", str(fork.block))
+    return ("--fork-url", fork.url, *pinned, "--no-storage-caching")
 
 
 def _free_port() -> int:
@@ -263,8 +274,13 @@ def _require_free(port: int) -> None:
             ) from error
 
 
+def _child_rules() -> Callable[[], None] | None:
+    """None in a thread: there the parent that Linux watches is the thread."""
+    return _die_with_parent if threading.current_thread() is threading.main_thread() else None
+
+
 def _die_with_parent() -> None:
-    """Asks Linux to end the child when its parent dies, even by kill -9. Ctrl-C stays with the parent."""
+    """Linux ends the child when its parent dies, even by kill -9. Ctrl-C stays with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if platform.system() == "Linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)

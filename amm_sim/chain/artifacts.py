@@ -52,7 +52,8 @@ class Artifacts:
     """The contracts of one forge output folder, by name; files are read when asked for.
 
     Args:
-        folder: forge's ``out``; by default the environment variable AMM_SIM_ARTIFACTS, else ``build/forge``.
+        folder: forge's ``out``; by default the environment variable AMM_SIM_ARTIFACTS, else
+        ``build/forge``.
 
     Raises:
         SetupError: the folder or a contract is missing.
@@ -68,7 +69,7 @@ class Artifacts:
 
     @property
     def production(self) -> bool:
-        """Whether these are the project's own output; others may exceed a public chain's size limit."""
+        """Whether these are the project's own output; others may exceed a chain's size limit."""
         return ENVIRONMENT not in os.environ
 
     def __getitem__(self, name: str) -> Artifact:

@@ -1,4 +1,4 @@
-"""A small client: deploy, call, send, mine, snapshot. One transaction at a time, for set-up, tests and studies."""
+"""A small client for set-up, tests and studies: deploy, call, send, mine, snapshot."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Receipt:
 class Chain:
     """One Anvil with the project's contracts.
 
-    Values are exact: fixed-point numbers are 18-decimal integers. ``floats=True`` asks for floats instead. Senders
-    are any addresses: nothing is signed.
+    Values are exact: fixed-point numbers are 18-decimal integers. ``floats=True`` asks for floats
+    instead. Senders are any addresses: nothing is signed.
     """
 
     def __init__(self, anvil: Anvil, artifacts: Artifacts) -> None:
@@ -67,6 +67,7 @@ class Chain:
     # ------------------------------------------------------------------ life
 
     def close(self) -> None:
+        """Ends connection and process."""
         self.rpc.close()
         self.anvil.stop()
 
@@ -94,6 +95,7 @@ class Chain:
 
     @property
     def block(self) -> int:
+        """Number of the last block."""
         return int(self.rpc.call("eth_blockNumber"), 16)
 
     def mine(self, timestamp: int | None = None) -> None:
@@ -101,15 +103,17 @@ class Chain:
         self.rpc.call("evm_mine", *([] if timestamp is None else [hex(timestamp)]))
 
     def set_time(self, timestamp: int) -> None:
-        """Mines an empty block at ``timestamp``: views now see it. The next transaction is a second later."""
+        """Mines an empty block at ``timestamp``; the next transaction is a second later."""
         self.mine(timestamp)
 
     def advance(self, seconds: int) -> None:
+        """Mines an empty block so much later than the last."""
         self.mine(self.time + seconds)
 
     # ------------------------------------------------------------------ states
 
     def snapshot(self) -> str:
+        """A token to come back with."""
         token: str = self.rpc.call("evm_snapshot")
         return token
 
@@ -263,12 +267,15 @@ class Contract:
     name: str
 
     def call(self, function: str, *args: Any, sender: str = DEPLOYER, floats: bool = False) -> Any:
+        """As ``Chain.call``."""
         return self.chain.call(
             self.address, self.name, function, *args, sender=sender, floats=floats
         )
 
     def send(self, function: str, *args: Any, sender: str = DEPLOYER) -> Receipt:
+        """As ``Chain.send``."""
         return self.chain.send(self.address, self.name, function, *args, sender=sender)
 
     def must(self, function: str, *args: Any, sender: str = DEPLOYER) -> Receipt:
+        """As ``Chain.must``."""
         return self.chain.must(self.address, self.name, function, *args, sender=sender)

@@ -1,12 +1,12 @@
-"""The ABI codec: Python values to calldata and back, errors and events by selector over all contracts.
+"""The ABI codec: values to calldata and back, errors and events over all contracts.
 
-Values are exact: integers for every number (18-decimal fixed point keeps its integer), lower-case ``0x`` strings for
-addresses, ``bytes`` for bytes, dictionaries for structs, lists for arrays. ``view`` turns exact values into what people
-and agents read: the types Wad and SWad, which the ABI keeps in ``internalType``, become floats. ``from_decimals`` is
-the way in for parameters.
+Values are exact: integers for every number (18-decimal fixed point keeps its integer), lower-case
+``0x`` strings for addresses, ``bytes`` for bytes, dictionaries for structs, lists for arrays.
+``view`` turns exact values into what people and agents read: the types Wad and SWad, which the ABI
+keeps in ``internalType``, become floats. ``from_decimals`` is the way in for parameters.
 
-Packing of static types runs generated code (under a microsecond); when it stumbles, the slow path says where, by dotted
-path.
+Packing of static types runs generated code (under a microsecond); when it stumbles, the slow path
+says where, by dotted path.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CodecError(ChainError):
     """A value does not fit the ABI; the message starts with the dotted path."""
 
 
-# ---------------------------------------------------------------------------------------------- types
+# --------------------------------------------------------------------------- types
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _bits(name: str) -> int:
     return bits * 8 if name.startswith("bytes") else bits
 
 
-# ---------------------------------------------------------------------------------------------- encoding, slow and exact
+# -------------------------------------------------------- encoding, slow and exact
 
 
 def encode(kind: AbiType, value: Any, path: str) -> bytes:
@@ -246,7 +246,7 @@ def _exactly(value: Mapping[str, Any], size: int) -> Mapping[str, Any]:
     return value
 
 
-# ---------------------------------------------------------------------------------------------- encoding, generated
+# ------------------------------------------------------------- encoding, generated
 
 
 def _packer(kinds: list[AbiType], prefix: bytes) -> Callable[..., bytes] | None:
@@ -309,7 +309,7 @@ def _pack_word(kind: AbiType, source: str) -> str:
     return f"small(number({source}), {size})"
 
 
-# ---------------------------------------------------------------------------------------------- decoding, generated
+# ------------------------------------------------------------- decoding, generated
 
 Decoder = Callable[[bytes, int], Any]
 
@@ -405,7 +405,7 @@ def _tuple_decoder(kind: AbiType) -> Decoder:
     return decode
 
 
-# ---------------------------------------------------------------------------------------------- floats and decimals
+# ------------------------------------------------------------- floats and decimals
 
 
 def view(kind: AbiType, value: Any) -> Any:
@@ -421,7 +421,7 @@ def view(kind: AbiType, value: Any) -> Any:
 
 
 def from_decimals(kind: AbiType, value: Any, path: str) -> Any:
-    """Exact chain values of a struct whose fixed-point fields are Decimals or integers, as TOML gives them.
+    """Exact chain values of a struct whose fixed-point fields TOML gives as Decimals or integers.
 
     Raises:
         ScenarioError: naming the dotted path.
@@ -486,7 +486,7 @@ def _whole(kind: AbiType, value: Any, path: str) -> int:
     return value
 
 
-# ---------------------------------------------------------------------------------------------- functions
+# ----------------------------------------------------------------------- functions
 
 
 @dataclass(frozen=True)
@@ -575,7 +575,7 @@ def _function_packer(name: str, inputs: AbiType, selector: bytes) -> Callable[..
     return pack
 
 
-# ---------------------------------------------------------------------------------------------- errors and events
+# --------------------------------------------------------------- errors and events
 
 
 @dataclass(frozen=True)
@@ -590,6 +590,8 @@ class DecodedError:
 
 @dataclass(frozen=True)
 class ErrorType:
+    """An error of the ABI with its decoder."""
+
     name: str
     signature: str
     inputs: AbiType
@@ -621,6 +623,7 @@ class Event:
 
     @property
     def floats(self) -> dict[str, Any]:
+        """The arguments with fixed-point numbers as floats."""
         found: dict[str, Any] = view(self.type.inputs, self.args)
         return found
 
@@ -638,8 +641,8 @@ _PANICS = {
 class Codec:
     """All functions, errors and events of a set of contracts.
 
-    Errors are found by selector and events by topic over all contracts, so that a revert in the depth of a call keeps
-    its name.
+    Errors are found by selector and events by topic over all contracts, so that a revert in the
+    depth of a call keeps its name.
     """
 
     def __init__(self, artifacts: Iterable[Artifact]) -> None:
@@ -703,10 +706,14 @@ class Codec:
 
     @property
     def errors(self) -> tuple[ErrorType, ...]:
+        """Every known error, by name."""
         return tuple(sorted(self._errors.values(), key=lambda error: error.signature))
 
     def error(self, data: bytes) -> DecodedError:
-        """The name and arguments of revert data. Unknown data keeps its selector as name; none is ``Reverted``."""
+        """The name and arguments of revert data.
+
+        Unknown data keeps its selector as name; no data is ``Reverted``.
+        """
         selector, body = data[:4], data[4:]
         known = self._errors.get(selector)
         if known is not None:

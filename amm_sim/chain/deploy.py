@@ -1,7 +1,8 @@
-"""Deploys the whole protocol: every address is predicted first, so that constructors know each other.
+"""Deploys the protocol: addresses are predicted, so that constructors know each other.
 
-A table of a scenario becomes the struct of the same name; its keys, types and missing keys are checked against the
-ABI, its values by the contract's own constructor. What a run records are the parameters read back.
+A table of a scenario becomes the struct of the same name; its keys, types and missing keys are
+checked against the ABI, its values by the contract's own constructor. What a run records are the
+parameters read back.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def deploy_protocol(chain: Chain, tables: Mapping[str, Any]) -> Deployment:
     """Deploys mocks, policy, venue, core and lens with the parameters of ``[protocol.*]``.
 
     Raises:
-        ScenarioError: a key is unknown or missing, a value of the wrong type or out of the contract's bounds.
+        ScenarioError: a key is unknown or missing, a value of the wrong type or out of the
+        contract's bounds.
     """
     _check_tables(tables)
     plan = _plan(tables)
@@ -139,7 +141,7 @@ def _decimals(tables: Mapping[str, Any]) -> int:
 
 def _check_tables(tables: Mapping[str, Any]) -> None:
     known = [*TABLES, *CHOICES]
-    optional = {key: None for key in CHOICES}
+    optional = dict.fromkeys(CHOICES)
     try:
         check_keys(known, {**optional, **tables}, "protocol")
     except CodecError as error:
@@ -147,7 +149,7 @@ def _check_tables(tables: Mapping[str, Any]) -> None:
         raise ScenarioError(path, tables.get(path.rpartition(".")[2]), problem) from None
 
 
-# ------------------------------------------------------------------ one contract
+# -------------------------------------------------------------------- one contract
 
 
 def _deploy(chain: Chain, deployment: Deployment, role: str, tables: Mapping[str, Any]) -> None:
@@ -263,11 +265,11 @@ def _endow(chain: Chain, deployment: Deployment) -> None:
     deployment.at(chain, "quote").must("mint", deployment.addresses["venue"], amount)
 
 
-# ------------------------------------------------------------------ what is recorded
+# ---------------------------------------------------------------- what is recorded
 
 
 def read_parameters(chain: Chain, deployment: Deployment) -> dict[str, dict[str, str | int]]:
-    """Every parameter as the chain states it: 18-decimal numbers as exact decimal texts, times as integers."""
+    """Every parameter as the chain states it: exact decimal texts, times as integers."""
     found: dict[str, dict[str, str | int]] = {}
     for role, name in deployment.names.items():
         if not chain.codec.has(name, "params"):

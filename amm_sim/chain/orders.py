@@ -1,4 +1,4 @@
-"""What each order is on the chain: contract, function and arguments. Floats become integers here, once."""
+"""What each order is on the chain. Floats become integers here, once."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ def _feed(value: float) -> int:
     return wad(value) // FEED_UNIT
 
 
+def _nothing(_: Any) -> tuple[Any, ...]:
+    return ()
+
+
 def _slice(order: t.PostVol) -> dict[str, int]:
     return {key: wad(getattr(order, key)) for key in ("a", "b", "rho", "m", "sigma")}
 
@@ -54,11 +58,11 @@ ACTIONS: Mapping[type[t.Order], tuple[str, str, Arguments]] = {
     t.RequestDeposit: ("vault", "requestDeposit", lambda o: (wad(o.amount),)),
     t.RequestWithdrawal: ("vault", "requestWithdrawal", lambda o: (wad(o.shares),)),
     t.ProcessQueue: ("vault", "process", lambda o: (o.count,)),
-    t.PokeOracle: ("oracle", "poke", lambda o: ()),
-    t.PokeBreaker: ("breaker", "poke", lambda o: ()),
+    t.PokeOracle: ("oracle", "poke", _nothing),
+    t.PokeBreaker: ("breaker", "poke", _nothing),
     t.Refresh: ("ledger", "refresh", lambda o: (o.expiry,)),
-    t.Hedge: ("hedge", "hedge", lambda o: ()),
-    t.SyncHedge: ("hedge", "sync", lambda o: ()),
+    t.Hedge: ("hedge", "hedge", _nothing),
+    t.SyncHedge: ("hedge", "sync", _nothing),
     t.TouchAccount: ("market", "touch", lambda o: (o.account,)),
     t.SettleExpiry: ("market", "settleExpiry", lambda o: (o.expiry, o.round_id)),
     t.Sweep: ("market", "sweep", lambda o: (o.expiry, o.count)),
@@ -92,7 +96,7 @@ class Encoder:
                 self._plans[kind] = (deployment.addresses[role], pack, arguments, name)
 
     def __call__(self, order: t.Order, sender: str) -> Transaction | None:
-        """The transaction, or None when this deployment has no such action (a venue without an index)."""
+        """The transaction; None if this deployment has no such action (a venue without index)."""
         plan = self._plans.get(type(order))
         if plan is None:
             return None

@@ -1,9 +1,10 @@
-"""The port through which the engine drives the pool: one ordered block at a time, one batched read after it.
+"""The port to the pool: one ordered block at a time, one batched read after it.
 
-A block is three round trips: a batch of ``eth_sendTransaction`` whose gas price encodes the rank (``--order fees``
-keeps it, a batch alone does not), ``evm_mine`` by itself (inside the batch it is a race), and one batch with the
-block's receipts and every view that agents and the recorder need. Only if something reverted does a fourth fetch what
-it returned: Anvil keeps that with the transaction, so nothing is executed twice.
+A block is three round trips: a batch of ``eth_sendTransaction`` whose gas price encodes the rank
+(``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside the batch it is
+a race), and one batch with the block's receipts and every view that agents and the recorder need.
+Only if something reverted does a fourth fetch what it returned: Anvil keeps that with the
+transaction, so nothing is executed twice.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Block:
     gas: int
     results: tuple[Result, ...]
     digest: bytes
-    """sha256 of senders, calldata, results and logs in order; wall time and process do not enter."""
+    """sha256 of senders, calldata, results and logs in order; no wall time, no process."""
     pool: Mapping[str, Any]
     accounts: Mapping[str, Mapping[str, Any]]
 
@@ -91,7 +92,7 @@ class Pool:
         *,
         look: bool = True,
     ) -> Block:
-        """Mines a block of ``transactions`` in their order at ``time``; reads the pool and ``accounts``.
+        """Mines ``transactions`` in their order at ``time``; reads the pool and ``accounts``.
 
         ``look=False`` reads nothing: before the pool has a price its statements may revert.
 
@@ -136,7 +137,7 @@ class Pool:
         return list(self.chain.rpc.strict(requests))
 
     def _reads(self, accounts: Sequence[str]) -> list[Request]:
-        """One view of the pool and one for every few accounts: Anvil works on a batch in parallel."""
+        """A view of the pool, one for every few accounts: Anvil works on a batch in parallel."""
         parts = [accounts[i : i + TOGETHER] for i in range(0, len(accounts), TOGETHER)]
         calls = [self._accounts.pack(list(part)) for part in parts]
         return [self._view(self._snapshot_data), *(self._view("0x" + c.hex()) for c in calls)]

@@ -94,7 +94,7 @@ def expiry_row(number: int, time: int, state: Mapping[str, Any]) -> dict[str, An
 
 
 class EventRows:
-    """Tables of all events that a codec knows: one for each name, columns flattened from the ABI."""
+    """Tables of all known events: one for each name, columns flattened from the ABI."""
 
     def __init__(self, codec: Codec) -> None:
         self._names: dict[str, str] = {}

@@ -18,7 +18,7 @@ Request = tuple[str, Sequence[Any]]
 
 
 class RpcError(ChainError):
-    """The node answered with an error. ``data`` is revert data in hexadecimal, where there is any."""
+    """The node answered with an error. ``data`` is revert data in hexadecimal, if any."""
 
     def __init__(self, method: str, code: int, message: str, data: str | None) -> None:
         self.code = code
@@ -37,7 +37,10 @@ class Rpc:
 
     def __init__(self, port: int, host: str = "127.0.0.1", timeout: float = 120.0) -> None:
         self._where = f"{host}:{port}"
-        self._head = f"POST / HTTP/1.1\r\nHost: {self._where}\r\nContent-Type: application/json\r\nContent-Length: "
+        self._head = (
+            f"POST / HTTP/1.1\r\nHost: {self._where}\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        )
         self._buffer = b""
         try:
             self._socket = socket.create_connection((host, port), timeout=timeout)
@@ -46,6 +49,7 @@ class Rpc:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def close(self) -> None:
+        """Ends the connection."""
         self._socket.close()
 
     def call(self, method: str, *params: Any) -> Any:
@@ -61,7 +65,7 @@ class Rpc:
         )
 
     def batch(self, requests: Sequence[Request]) -> list[Any]:
-        """Many requests in one round trip; their results in order, an RpcError object in place of a failed one."""
+        """Many requests in one round trip: results in order, an RpcError for a failed one."""
         if not requests:
             return []
         body = [

@@ -44,7 +44,7 @@ class Actor:
 
 
 def stream(seed: int, purpose: str, name: str) -> np.random.Generator:
-    """A generator of its own for (seed, purpose, name): adding an agent never changes another's draws."""
+    """A generator for (seed, purpose, name): adding an agent never changes another's draws."""
     words = np.frombuffer(hashlib.sha256(f"{purpose}\0{name}".encode()).digest(), dtype=np.uint32)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *map(int, words)])))
 

@@ -25,7 +25,7 @@ class Clock:
         heapq.heapify(self._heap)
 
     def due(self, before: int) -> list[tuple[int, Actor]]:
-        """Wake-ups earlier than ``before``, in order; each actor is booked again after its cadence."""
+        """Wake-ups earlier than ``before``, in order; each actor is booked after its cadence."""
         woken: list[tuple[int, Actor]] = []
         while self._heap and self._heap[0][0] < before:
             time, rank, index, place = self._heap[0]

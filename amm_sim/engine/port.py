@@ -1,4 +1,4 @@
-"""What the engine needs of a chain with a pool on it. ``amm_sim.chain.Pool`` is the adapter for this protocol."""
+"""What the engine needs of a chain with a pool; ``amm_sim.chain.pool.Pool`` is this protocol's."""
 
 from __future__ import annotations
 

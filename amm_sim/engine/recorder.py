@@ -1,7 +1,7 @@
 """Writes a run as it happens: Parquet parts every few hundred blocks, one table each at the end.
 
-Whatever ends a run, the parts written so far can be read: ``tape.load`` joins them. Fixed-point numbers stay exact;
-one beyond 20 digits before the point (only "unlimited" is) becomes null.
+Whatever ends a run, the parts written so far can be read: ``tape.load`` joins them. Fixed-point
+numbers stay exact; one beyond 20 digits before the point (only "unlimited" is) becomes null.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WHOLE = pl.Decimal(38, 0)
 
 
 def to_whole(value: int) -> Decimal | None:
-    """The Decimal of a whole number, which polars does not make of large ones; None beyond 38 digits."""
+    """The Decimal of a whole number of any size; None beyond 38 digits."""
     return Decimal(value) if -LARGEST < value < LARGEST else None
 
 

@@ -1,7 +1,8 @@
 """The run loop: wake, observe, decide, arrange, execute, deliver.
 
-All decisions between two blocks see the same head. An order reaches the mempool after its sender's latency; a block
-at time t holds what has arrived by t. Results are delivered at the sender's next wake-up.
+All decisions between two blocks see the same head. An order reaches the mempool after its sender's
+latency; a block at time t holds what has arrived by t. Results are delivered at the sender's next
+wake-up.
 """
 
 from __future__ import annotations
@@ -52,6 +53,16 @@ class Progress:
         return wall.perf_counter() - self.started
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """The time axis, in seconds, and how a block is arranged."""
+
+    start: int
+    block_seconds: int
+    blocks: int
+    builder: Builder = by_arrival
+
+
 class Simulation:
     """One path: actors, a world and a pool behind a port.
 
@@ -59,8 +70,7 @@ class Simulation:
         port: the chain, at the run's start.
         world: the truth.
         actors: publishers and agents.
-        start, block_seconds, blocks: the time axis, in seconds.
-        builder: how a block is arranged.
+        schedule: the time axis and the builder.
         recorder: where to write; None records nothing.
         on_block: called after every block with the progress.
     """
@@ -70,22 +80,19 @@ class Simulation:
         port: Port,
         world: World,
         actors: Sequence[Actor],
-        *,
-        start: int,
-        block_seconds: int,
-        blocks: int,
-        builder: Builder = by_arrival,
+        schedule: Schedule,
         recorder: Recorder | None = None,
         on_block: Callable[[Progress], None] | None = None,
     ) -> None:
         self.port = port
         self.world = world
         self.actors = list(actors)
-        self.start, self.block_seconds, self.blocks = start, block_seconds, blocks
-        self.builder, self.recorder, self.on_block = builder, recorder, on_block
-        self.progress = Progress(blocks)
+        self.start, self.blocks = schedule.start, schedule.blocks
+        self.block_seconds = schedule.block_seconds
+        self.builder, self.recorder, self.on_block = schedule.builder, recorder, on_block
+        self.progress = Progress(schedule.blocks)
         self.mempool = Mempool()
-        self.clock = Clock(self.actors, start)
+        self.clock = Clock(self.actors, self.start)
         self.index = 0
         self.digests: list[str] = []
         self._chain_digest = b""
@@ -94,7 +101,7 @@ class Simulation:
         self._exposed: dict[str, None] = {}
         self._accounts: dict[str, AccountView] = {}
         port.admit([actor.address for actor in self.actors])
-        self.head = self._mine(start, [], [])
+        self.head = self._mine(self.start, [], [])
 
     # ------------------------------------------------------------------ life
 
@@ -144,7 +151,7 @@ class Simulation:
         return tuple(self._accounts[a] for a in self._exposed if a in self._accounts)
 
     def _wanted(self, before: int) -> list[str]:
-        """Accounts to read after the coming block: of who wakes next, and those with shorts if anybody asks."""
+        """Accounts to read after the coming block: who wakes next, shorts if anybody asks."""
         woken = self.clock.peek(before)
         wanted = {actor.address: None for actor in woken if actor.reads(Read.OWN)}
         if any(actor.reads(Read.SHORTS) for actor in woken):
@@ -194,7 +201,7 @@ class Simulation:
                     self._exposed[address] = None
 
     def _may_owe(self, address: str) -> bool:
-        """Whether an account is worth watching: short somewhere, in auction, or not read since it traded."""
+        """Whether an account is worth watching: short, in auction, or not read since it traded."""
         state = self._accounts.get(address)
         if state is None:
             return True

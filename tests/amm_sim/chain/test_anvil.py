@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from amm_sim import assemble, scenario
-from amm_sim.chain import Anvil, Artifacts, Chain
+from amm_sim.assemble import Node
+from amm_sim.chain import Anvil, Artifacts, Chain, Fork
 from amm_sim.chain import anvil as module
 from amm_sim.errors import ChainError, SetupError
 
@@ -36,9 +37,10 @@ def test_stop_ends_the_process_and_removes_its_state() -> None:
 
 
 def test_context_left_by_an_exception_stops_the_process() -> None:
-    with pytest.raises(RuntimeError, match="boom"), Anvil() as anvil:
-        pid = anvil.pid
-        raise RuntimeError("boom")
+    anvil = Anvil()
+    pid = anvil.pid
+    with pytest.raises(ZeroDivisionError), anvil:
+        _ = 1 // 0
     assert not alive(pid)
 
 
@@ -75,7 +77,7 @@ def test_start_port_in_use_is_refused() -> None:
 
 def test_start_unreachable_fork_says_so() -> None:
     with pytest.raises(SetupError, match="did not start"):
-        Anvil(fork_url="http://127.0.0.1:1")
+        Anvil(fork=Fork("http://127.0.0.1:1"))
 
 
 def test_call_to_a_killed_node_is_a_chain_error() -> None:
@@ -96,7 +98,7 @@ def test_blocks_stay_flat_and_small_over_a_thousand() -> None:
         rpc.close()
 
 
-# ------------------------------------------------------------------ forks: a second Anvil plays the upstream
+# ------------------------------------------------ forks: a second Anvil plays the upstream
 
 
 def test_fork_sees_the_upstream_and_changes_only_itself(artifacts: Artifacts) -> None:
@@ -106,7 +108,7 @@ def test_fork_sees_the_upstream_and_changes_only_itself(artifacts: Artifacts) ->
         token.must("mint", holder, 500)
         pinned = upstream.block
         token.must("mint", holder, 11)
-        with Chain(Anvil(fork_url=upstream.anvil.url, fork_block=pinned), artifacts) as fork:
+        with Chain(Anvil(fork=Fork(upstream.anvil.url, pinned)), artifacts) as fork:
             shadow = fork.at(token.address, "MockToken")
             assert shadow.call("balanceOf", holder) == 500
             shadow.must("mint", holder, 7)
@@ -122,7 +124,7 @@ def test_run_on_a_fork_deploys_on_top_and_gives_the_digest_of_a_plain_chain() ->
     with Anvil(1_500_000_000) as upstream:
         rpc = upstream.connect()
         rpc.call("evm_mine", hex(1_500_000_100))
-        with assemble.prepare(loaded, fork_url=upstream.url, fork_block=1) as forked:
+        with assemble.prepare(loaded, node=Node(fork=Fork(upstream.url, 1))) as forked:
             simulation = forked.simulation()
             simulation.run()
             assert simulation.head.number > alone.head.number
@@ -136,4 +138,4 @@ def test_run_before_the_forks_head_is_refused() -> None:
         Anvil(1_700_000_000) as upstream,
         pytest.raises(scenario.ScenarioError, match=r"run\.start .*fork's head"),
     ):
-        assemble.prepare(loaded, fork_url=upstream.url)
+        assemble.prepare(loaded, node=Node(fork=Fork(upstream.url)))

@@ -23,9 +23,9 @@ def test_send_transfer_decodes_event_and_state(chain: Chain, user: Callable[[int
 def test_send_refused_names_the_error(chain: Chain, user: Callable[[int], str]) -> None:
     token = chain.at(chain.deploy("MockToken", "Dollar", "USD", 6), "MockToken")
     receipt = token.send("transfer", user(2), 200, sender=user(1))
-    assert (
-        not receipt.ok and receipt.error is not None and receipt.error.name == "InsufficientBalance"
-    )
+    assert not receipt.ok
+    assert receipt.error is not None
+    assert receipt.error.name == "InsufficientBalance"
     with pytest.raises(Revert, match="InsufficientBalance"):
         token.must("transfer", user(2), 200, sender=user(1))
 
@@ -34,7 +34,8 @@ def test_call_struct_round_trips_with_floats(chain: Chain) -> None:
     feed = chain.at(chain.deploy("MockVolFeed"), "MockVolFeed")
     feed.must("post", 1_700_000_000, SLICE, 10**18)
     stored, confidence, updated = feed.call("latestSlice", 1_700_000_000).values()
-    assert stored == SLICE and confidence == 10**18 and updated == chain.time
+    assert stored == SLICE
+    assert (confidence, updated) == (10**18, chain.time)
     floats = next(iter(feed.call("latestSlice", 1_700_000_000, floats=True).values()))
     assert floats == {"a": 0.1, "b": 0.2, "rho": -0.5, "m": 0.0, "sigma": 0.1}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import eth_abi
@@ -22,7 +23,6 @@ from amm_sim.chain.codec import (
     parse_type,
 )
 from amm_sim.errors import ScenarioError
-from decimal import Decimal
 
 WORDS = [
     "uint256",

@@ -1,4 +1,4 @@
-"""Deployment: predicted addresses, parameters exact, the contracts' own bounds as one-line errors."""
+"""Deployment: predicted addresses, exact parameters, the contracts' bounds as one-line errors."""
 
 from __future__ import annotations
 
