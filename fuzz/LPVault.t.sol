@@ -364,6 +364,18 @@ contract VaultQueueTest is VaultBase {
         checkTokens();
     }
 
+    function test_process_oneCall_sharesOutWhatIsFreeOnce() public {
+        pool.setExpiry(uint64(block.timestamp + 30 * DAY), false, 0);
+        pool.setNode(0, 650e18, 0); // free 300
+        withdraw(ALICE, 200e18);
+        withdraw(BOB, 200e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        eq(vault.process(10), 2, "one in full, one in part");
+        near(int256(held(ALICE)), 199.4e18, 2e12, "200 less the fee");
+        near(int256(held(BOB)), 100.6e18, 3e12, "the rest of the 300");
+        near(int256(vault.freeLiquidity().raw()), 15e18, 1e13, "the buffer of 700 is 15 less than that of 1000");
+    }
+
     function test_process_overdue_mayUseTheBuffer() public {
         pool.setExpiry(uint64(block.timestamp + 60 * DAY), false, 0);
         pool.setNode(0, 970e18, 0); // stressed 30 < buffer 50
