@@ -390,3 +390,28 @@ def test_total_vol_is_vol_times_root_of_time(chain: Chain, harness: str) -> None
             years = mpf(seconds) / YEAR
             assert abs(total - mpf(vol) / WAD * sqrt(years) * 2**96) <= 1 + mpf("1e-19") * total
             assert abs(root - sqrt(years) * 2**96) <= 1
+
+
+# ------------------------------------------------------------------ gas
+
+
+@pytest.mark.parametrize(("contract", "most"), [("Black76Price", 1800), ("Black76Greeks", 2100)])
+def test_gas_is_within_target(chain: Chain, contract: str, most: int) -> None:
+    """An external call less an empty one, at 80 vol and 30 days; see benchmarks/bench_pricing.py."""
+    if not optimised(chain, contract + "Gas"):
+        pytest.skip("gas is stated for production settings: via IR, 10,000 runs")
+    points = [(2000 * WAD, wei(2000 * k), 30 * DAY, wei(0.8)) for k in (0.6, 0.99, 1.0, 1.1, 1.6)]
+    meter = chain.deploy("GasMeter")
+    gas = {}
+    for suffix in ("Gas", "Empty"):
+        target = chain.deploy(contract + suffix)
+        calls = [chain.function(contract + suffix, "run").pack(*point) for point in points]
+        gas[suffix] = chain.call(meter, "GasMeter", "measure", target, calls)
+    net = [used - empty for used, empty in zip(gas["Gas"], gas["Empty"], strict=True)]
+    assert 1000 < min(net) <= max(net) <= most
+
+
+def optimised(chain: Chain, contract: str) -> bool:
+    path = chain.artifacts.folder / f"{HARNESS}.sol" / f"{contract}.json"
+    found = json.loads(path.read_text())["metadata"]["settings"]
+    return bool(found.get("viaIR")) and found["optimizer"]["runs"] >= 10_000
