@@ -4,10 +4,11 @@
 //   solc.cjs --standard-json [--base-path DIR] [--include-path DIR]... [--allow-paths DIR,...] < input > output
 //
 // solc compiles on one core. Contracts are generated and optimised independently of each other, so
-// their files are dealt to as many threads as there are cores. Every thread is given all sources, so
-// that AST ids, and with them the bytecode, are those of a single run; only the selected outputs differ.
+// their files are dealt to as many threads as there are cores. A job is a file with what it imports,
+// so that its bytecode depends on nothing else, and is kept in build/solc-cache.
 "use strict";
 
+const crypto = require("node:crypto");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
@@ -15,6 +16,8 @@ const { Worker, isMainThread, parentPort, workerData } = require("node:worker_th
 
 const STACK_MB = 64; // the optimiser recurses deeply; a thread's default of 4 MB is not always enough
 const MAX_THREADS = 8; // each takes some hundred MB
+const CACHE = path.join(__dirname, "..", "build", "solc-cache");
+const WHOLE = process.env.SOLC_WHOLE === "1"; // every job sees all sources: for tools that follow AST ids across files
 
 function parseArguments(args) {
   const options = { mode: null, basePath: process.cwd(), includePaths: [], allowPaths: [] };
@@ -45,22 +48,88 @@ function importFrom({ basePath, includePaths, allowPaths }) {
   };
 }
 
-/** Groups of selected files, one job each: every file that yields bytecode, long ones first; the rest. */
+/** Names of the sources that a file imports. */
+function importsOf(input, file) {
+  const remappings = (input.settings.remappings ?? []).map((remapping) => remapping.split("="));
+  const content = input.sources[file]?.content ?? "";
+  return [...content.matchAll(/^import[^"']*["']([^"']+)["']/gm)].map(([, name]) => {
+    if (name.startsWith(".")) return path.posix.join(path.posix.dirname(file), name);
+    const [prefix, target] = remappings.find(([from]) => name.startsWith(from)) ?? ["", ""];
+    return target + name.slice(prefix.length);
+  });
+}
+
+/** A file and all that it imports, however deep. */
+function closure(input, file, seen = new Set()) {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const name of importsOf(input, file)) closure(input, name, seen);
+  return seen;
+}
+
+/** The length of a file and of all that it imports: roughly how long its contracts take. */
+function weight(input, file) {
+  return [...closure(input, file)].reduce((sum, name) => sum + (input.sources[name]?.content?.length ?? 0), 0);
+}
+
+/** Groups of selected files, one job each: every file that defines a contract, heavy ones first; the rest. */
 function split(input) {
-  const content = (file) => input.sources[file]?.content ?? "";
   const selected = Object.keys(input.settings?.outputSelection ?? {});
   if (!selected.every((file) => file in input.sources)) return [selected]; // "*" and the like
-  const contracts = selected.filter((file) => /^(contract|library)\s/m.test(content(file)));
+  const contracts = selected
+    .filter((file) => /^contract\s/m.test(input.sources[file].content ?? ""))
+    .map((file) => ({ file, weight: weight(input, file) }))
+    .sort((a, b) => b.weight - a.weight)
+    .map(({ file }) => file);
   const rest = selected.filter((file) => !contracts.includes(file));
-  contracts.sort((a, b) => content(b).length - content(a).length);
   return [...contracts.map((file) => [file]), rest].filter((group) => group.length > 0);
 }
 
+/** The job that compiles `files`: their own sources only, so that another file's change leaves it as it is. */
 function inputFor(input, files) {
   const selection = input.settings?.outputSelection;
   if (selection === undefined) return input;
   const outputSelection = Object.fromEntries(files.map((file) => [file, selection[file]]));
-  return { ...input, settings: { ...input.settings, outputSelection } };
+  const settings = { ...input.settings, outputSelection };
+  const names = [...new Set(files.flatMap((file) => [...closure(input, file)]))].sort();
+  if (WHOLE || !names.every((name) => name in input.sources)) return { ...input, settings };
+  const sources = Object.fromEntries(names.map((name) => [name, input.sources[name]]));
+  return { ...input, settings, sources };
+}
+
+/** Outputs of earlier jobs, by the hash of compiler and job: what did not change is not compiled again. */
+function cacheFile(job) {
+  const version = require("solc/package.json").version;
+  const hash = crypto.createHash("sha256").update(`${version}\n${job}`).digest("hex");
+  return path.join(CACHE, `${hash}.json`);
+}
+
+function cached(job) {
+  try {
+    return fs.readFileSync(cacheFile(job), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function keep(job, output) {
+  if ((JSON.parse(output).errors ?? []).some((error) => error.severity === "error")) return;
+  fs.mkdirSync(CACHE, { recursive: true });
+  const part = `${cacheFile(job)}.${process.pid}`;
+  fs.writeFileSync(part, output);
+  fs.renameSync(part, cacheFile(job));
+}
+
+async function runCached(jobs, options) {
+  const outputs = jobs.map(cached);
+  const missing = jobs.map((_, index) => index).filter((index) => outputs[index] === undefined);
+  const workers = Math.min(missing.length, os.availableParallelism(), MAX_THREADS);
+  const fresh = await runJobs(missing.map((index) => jobs[index]), workers, options);
+  for (const [k, index] of missing.entries()) {
+    outputs[index] = fresh[k];
+    keep(jobs[index], fresh[k]);
+  }
+  return outputs;
 }
 
 /** Names the contract in an error that solc does not locate, such as one of stack depth. */
@@ -114,13 +183,11 @@ function runJobs(jobs, workers, options) {
 }
 
 async function compile(options) {
-  const text = fs.readFileSync(0, "utf8");
-  const input = JSON.parse(text);
+  const input = JSON.parse(fs.readFileSync(0, "utf8"));
   const groups = split(input);
-  const workers = Math.min(groups.length, os.availableParallelism(), MAX_THREADS);
-  if (workers < 2) return (await runJobs([text], 1, options))[0];
   const jobs = groups.map((files) => JSON.stringify(inputFor(input, files)));
-  const outputs = await runJobs(jobs, workers, options);
+  const outputs = await runCached(jobs, options);
+  if (outputs.length === 1) return outputs[0];
   return JSON.stringify(merge(outputs.map((output) => JSON.parse(output)), groups));
 }
 
