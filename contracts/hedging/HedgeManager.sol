@@ -56,17 +56,22 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     function hedge() external nonReentrant returns (SWad executed) {
         OracleView memory seen = ORACLE.read();
         Mode mode = _allowed(seen.mode);
-        _refreshStale(seen.price);
+        (BookGreeks memory greeks, Timestamp stale) = _refreshStale(seen.price);
         if (stored.spot == 0) _sync(seen.price);
         VenuePosition memory position = _live();
-        (HedgeDecision memory decision, HedgeInput memory input) = _decide(seen.price, mode, position);
+        HedgeInput memory input = _input(seen.price, mode, position, _counted(greeks, stale, seen.price));
+        HedgeDecision memory decision = POLICY.decide(input);
         if (decision.due) return _execute(decision, input, position.equity);
         if (!_tidy(decision, input, position)) revert NothingToHedge(_net(input), decision.band);
     }
 
     function preview() external view returns (HedgeDecision memory decision, HedgeInput memory input) {
         OracleView memory seen = ORACLE.read();
-        return _decide(seen.price, BREAKER.effective(seen.mode), _live());
+        if (seen.price.isZero()) return (decision, input);
+        (BookGreeks memory greeks,,, Timestamp stale) = LEDGER.aggregate(seen.price);
+        greeks = _counted(greeks, stale, seen.price);
+        input = _input(seen.price, BREAKER.effective(seen.mode), _live(), greeks);
+        decision = POLICY.decide(input);
     }
 
     /// @dev A position that changed without a hedge (liquidation, deleveraging) shows up as shortfall; a shortfall
@@ -96,13 +101,13 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         if (oracleMode == Mode.FROZEN || mode == Mode.FROZEN) revert HedgeModeForbids(uint8(Mode.FROZEN));
     }
 
-    function _decide(Wad spot, Mode mode, VenuePosition memory position)
+    function _input(Wad spot, Mode mode, VenuePosition memory position, BookGreeks memory greeks)
         private
         view
-        returns (HedgeDecision memory decision, HedgeInput memory input)
+        returns (HedgeInput memory input)
     {
-        if (spot.isZero()) return (decision, input);
-        (input.bookDelta, input.gamma) = _book(spot);
+        input.bookDelta = greeks.delta;
+        input.gamma = greeks.gamma;
         input.hedgeDelta = position.size;
         input.spot = spot;
         input.nav = VAULT.navFast(spot).positive();
@@ -110,18 +115,17 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         input.lastHedge = Timestamp.wrap(stored.lastHedge);
         input.time = blockTime();
         input.stressed = mode == Mode.WIND_DOWN;
-        decision = POLICY.decide(input);
     }
 
     function _net(HedgeInput memory input) private pure returns (SWad) {
         return input.bookDelta + input.hedgeDelta;
     }
 
-    /// @dev The book's delta and gamma; of a stale expiry only a share of the delta counts.
-    function _book(Wad spot) private view returns (SWad delta, SWad gamma) {
-        (BookGreeks memory greeks,,, Timestamp stale) = LEDGER.aggregate(spot);
-        (delta, gamma) = (greeks.delta, greeks.gamma);
-        if (stale.rawTime() != 0) delta = delta - _staleDelta(spot).mulWadS(Wad.wrap(ONE) - STALE_SHARE);
+    /// @dev Of a stale expiry only a share of the delta counts.
+    function _counted(BookGreeks memory greeks, Timestamp stale, Wad spot) private view returns (BookGreeks memory) {
+        if (stale.rawTime() == 0) return greeks;
+        greeks.delta = greeks.delta - _staleDelta(spot).mulWadS(Wad.wrap(ONE) - STALE_SHARE);
+        return greeks;
     }
 
     function _staleDelta(Wad spot) private view returns (SWad delta) {
@@ -142,13 +146,13 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     }
 
     /// @dev An expiry that cannot be refreshed, or for which the caller brought too little gas, stays stale.
-    function _refreshStale(Wad spot) private {
-        Timestamp last;
-        for (uint256 i; i < MAX_REFRESHES && gasleft() > REFRESH_GAS + HEDGE_GAS; ++i) {
-            (,,, Timestamp stale) = LEDGER.aggregate(spot);
-            if (stale.rawTime() == 0 || stale == last) return;
+    function _refreshStale(Wad spot) private returns (BookGreeks memory greeks, Timestamp stale) {
+        (greeks,,, stale) = LEDGER.aggregate(spot);
+        for (uint256 i; i < MAX_REFRESHES && stale.rawTime() != 0 && gasleft() > REFRESH_GAS + HEDGE_GAS; ++i) {
+            Timestamp last = stale;
             try LEDGER.refresh{gas: REFRESH_GAS}(stale) {} catch {}
-            last = stale;
+            (greeks,,, stale) = LEDGER.aggregate(spot);
+            if (stale == last) break;
         }
     }
 

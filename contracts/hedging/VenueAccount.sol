@@ -252,7 +252,7 @@ abstract contract VenueAccount is IHedgeManager {
         VAULT.debit(address(this), amount);
         QUOTE.safeApproveWithRetry(VENUE, amount.raw().toTokenDown(UNIT));
         ok = VENUE.tryDeposit(amount);
-        QUOTE.safeApproveWithRetry(VENUE, 0);
+        if (!ok) QUOTE.safeApproveWithRetry(VENUE, 0);
         _sendHome(before);
         if (ok) emit MarginMoved(amount.signed(), equity_ + amount.signed(), _leverage(notional, equity_ + amount.signed()));
     }

@@ -1,0 +1,240 @@
+"""The hedge manager inside the whole protocol: signs, sick venues, crashes, gas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import pytest
+
+from amm_sim import scenario
+from amm_sim.chain import Chain
+from amm_sim.chain.client import DEPLOYER, Receipt
+from amm_sim.chain.deploy import deploy_protocol
+from amm_sim.proofs.world import ENOUGH, LP, TRADER, World
+from amm_sim.types import Mode, SeriesKey
+from amm_sim.units import YEAR, from_wad, to_wad
+
+BASE = Path(__file__).parents[2] / "scenarios" / "base.toml"
+DAY = 86_400
+SPOT = 2000.0
+VOL = 0.8
+LIQUIDITY = 1_000_000
+QUIET = {
+    "vault.depositDelay": 0,
+    "vault.withdrawalDelay": 0,
+    "market.accountDeltaLimit": 0,
+    "market.gammaLimit": 0,
+    "market.vegaLimit": 0,
+    "market.minDelta": 0,
+    "market.maxDelta": 0,
+    "hedge.gateSlack": 0,
+    "oracle.jumpLimit": 0,
+    "pricing.impact": 0,
+    "pricing.anchorSpeed": 0,
+}
+"""The hedge alone: no limits of trades, no impact."""
+
+
+class Pool:
+    """The base protocol with one provider, one trader and one 30-day expiry, a minute a step."""
+
+    def __init__(self, chain: Chain, **changes: object) -> None:
+        tables = scenario.load_protocol(BASE, QUIET | changes)
+        self.world = World(chain, deploy_protocol(chain, tables))
+        self.chain = chain
+        token = self.world.deployment.at(chain, "quote")
+        chain.fund([DEPLOYER, LP, TRADER])
+        for holder, spender in ((LP, "vault"), (TRADER, "market")):
+            token.must("mint", holder, 10**24)
+            token.must("approve", self.world.deployment.addresses[spender], ENOUGH, sender=holder)
+        self.now = chain.time + 60
+        self.expiry = self.now + 30 * DAY
+        self.world.open(self.now, SPOT, VOL, self.expiry, [1800, 2000, 2200])
+        self.world.fund(self.now + 1, to_wad(LIQUIDITY), to_wad(LIQUIDITY))
+
+    def send(self, role: str, function: str, *arguments: object, sender: str = DEPLOYER) -> Receipt:
+        contract = self.world.deployment.at(self.chain, role)
+        receipt: Receipt = contract.send(function, *arguments, sender=sender)
+        return receipt
+
+    def price(self, spot: float, seconds: int = 60) -> None:
+        """Time passes; both feeds and the venue say ``spot``; the book is revalued."""
+        self.now += seconds
+        self.world.block(self.now, self.world.publish(spot, self.now))
+
+    def trade(self, strike: int, size: float, *, call: bool = True) -> None:
+        series = SeriesKey(self.expiry, strike, call).id
+        done = self.send("market", "trade", series, to_wad(size), ENOUGH, sender=TRADER)
+        assert done.ok, done.error
+
+    def view(self, role: str, function: str, *arguments: object) -> Any:
+        return self.world.call(role, function, *arguments)
+
+    def wad(self, role: str, function: str, *arguments: object) -> float:
+        return from_wad(self.world.call(role, function, *arguments))
+
+
+@pytest.fixture
+def pool_with(chain: Chain) -> Callable[..., Pool]:
+    return lambda **changes: Pool(chain, **changes)
+
+
+def _delta(strike: float, *, call: bool, spot: float = SPOT) -> float:
+    """Black-Scholes by mpmath, 30 days at 80 vol, no rates."""
+    years = mpmath.mpf(30 * DAY) / YEAR
+    width = VOL * mpmath.sqrt(years)
+    d1 = mpmath.log(mpmath.mpf(spot) / strike) / width + width / 2
+    return float(mpmath.ncdf(d1) - (0 if call else 1))
+
+
+# ------------------------------------------------------------------ signs, by closed form
+
+
+@pytest.mark.parametrize(
+    ("call", "size", "sign"), [(True, 50, 1), (True, -50, -1), (False, 50, -1), (False, -50, 1)]
+)
+def test_hedge_after_trade_offsets_closed_form_delta(
+    pool_with: Callable[..., Pool], call: bool, size: int, sign: int
+) -> None:
+    """The pool takes the other side of the trade; its hedge has the sign of the trader's delta."""
+    pool = pool_with()
+    pool.trade(1, size, call=call)
+    (hedged,) = pool.send("hedge", "hedge").named("Hedged")
+    traders = size * _delta(2000, call=call)
+    assert from_wad(hedged["bookDelta"]) == pytest.approx(-traders, rel=1e-4)
+    band = from_wad(hedged["band"])
+    assert 0.0025 * LIQUIDITY / SPOT * 0.9 < band < 0.025 * LIQUIDITY / SPOT * 1.1
+    assert pool.wad("hedge", "size") == pytest.approx(traders - sign * band, rel=1e-3)
+    assert from_wad(hedged["netAfter"]) == pytest.approx(-sign * band, rel=1e-9)
+    assert pool.wad("hedge", "shortfall") == 0
+
+
+def test_hedge_costs_what_the_venue_charges_and_nav_pays_it(
+    pool_with: Callable[..., Pool],
+) -> None:
+    pool = pool_with()
+    pool.trade(1, 50)
+    before = pool.view("vault", "navParts")["nav"]
+    (hedged,) = pool.send("hedge", "hedge").named("Hedged")
+    size = from_wad(hedged["size"])
+    cost = size * SPOT * ((1 + size / 2 / 1e6) * 1.0005 - 1)
+    assert from_wad(hedged["cost"]) == pytest.approx(cost, rel=1e-9)
+    after = pool.view("vault", "navParts")["nav"]
+    assert from_wad(before - after) == pytest.approx(cost, rel=1e-3)
+
+
+# ------------------------------------------------------------------ a crash
+
+
+def test_hedge_after_eight_percent_in_a_minute_is_callable_and_effective(
+    pool_with: Callable[..., Pool],
+) -> None:
+    pool = pool_with()
+    pool.trade(1, 50, call=False)
+    assert pool.send("hedge", "hedge").ok
+    pool.price(SPOT * 0.92)
+    done = pool.send("hedge", "hedge")
+    assert done.ok, done.error
+    (hedged,) = done.named("Hedged")
+    assert hedged["size"] < 0
+    assert abs(hedged["netAfter"]) <= hedged["band"]
+    wanted = -50 * _delta(2000, call=False, spot=SPOT * 0.92)
+    assert from_wad(hedged["bookDelta"]) == pytest.approx(wanted, rel=1e-3)
+
+
+# ------------------------------------------------------------------ a dead venue (H-5)
+
+PAUSED, GONE, BURNS, REVERTS = "paused", "0x", "0xfe", "0x60006000fd"
+
+
+def _kill(pool: Pool, how: str) -> None:
+    if how == PAUSED:
+        pool.send("venue", "postIndex", to_wad(SPOT), to_wad(1), False)
+    else:
+        pool.chain.rpc.call("anvil_setCode", pool.world.deployment.addresses["venue"], how)
+
+
+def _revive(pool: Pool, code: str, spot: float) -> None:
+    pool.chain.rpc.call("anvil_setCode", pool.world.deployment.addresses["venue"], code)
+    pool.send("venue", "postIndex", to_wad(spot), to_wad(1), True)
+
+
+def _feeds(pool: Pool, spot: float) -> None:
+    """As ``price`` with the oracle's feeds only: the venue may be gone."""
+    pool.now += 60
+    pool.world.block(pool.now, pool.world.publish(spot, pool.now)[:2])
+
+
+@pytest.mark.parametrize("how", [PAUSED, GONE, BURNS, REVERTS])
+def test_dead_venue_reverts_nothing_else_records_shortfall_and_recovers(
+    pool_with: Callable[..., Pool], how: str
+) -> None:
+    pool = pool_with()
+    pool.trade(1, 120, call=False)
+    assert pool.send("hedge", "hedge").ok
+    address = pool.world.deployment.addresses["venue"]
+    code = pool.chain.rpc.call("eth_getCode", address, "latest")
+    held = pool.wad("hedge", "size")
+    _kill(pool, how)
+    _feeds(pool, SPOT * 0.85)
+    done = pool.send("hedge", "hedge")
+    assert done.ok, done.error
+    assert done.named("HedgeFailed")
+    assert pool.wad("hedge", "size") == held
+    short = pool.wad("hedge", "shortfall")
+    assert short > 0.03 * LIQUIDITY / SPOT
+    assert math.isfinite(from_wad(pool.view("vault", "navParts")["nav"]))
+    pool.trade(1, -10, call=False)
+    for role, function, arguments in (
+        ("ledger", "refresh", (pool.expiry,)),
+        ("hedge", "sync", ()),
+        ("breaker", "poke", ()),
+        ("vault", "assess", ()),
+        ("market", "touch", (TRADER,)),
+    ):
+        done = pool.send(role, function, *arguments)
+        assert done.ok, (role, done.error)
+    assert pool.view("lens", "snapshot")
+    assert pool.view("breaker", "mode") != Mode.NORMAL
+    _revive(pool, code, SPOT * 0.85)
+    assert pool.send("hedge", "hedge").ok
+    assert pool.wad("hedge", "shortfall") == 0
+
+
+def test_dead_venue_at_expiry_does_not_stop_settlement(pool_with: Callable[..., Pool]) -> None:
+    pool = pool_with()
+    pool.trade(1, 50, call=False)
+    assert pool.send("hedge", "hedge").ok
+    _kill(pool, BURNS)
+    pool.now = pool.expiry - 60  # the next posts come at expiry
+    _feeds(pool, 1900)
+    round_id = next(iter(pool.view("push", "latestRoundData").values()))
+    assert pool.send("market", "settleExpiry", pool.expiry, round_id).ok
+    assert pool.send("market", "sweep", pool.expiry, 10).ok
+    assert not pool.view("market", "legsOf", TRADER)
+
+
+# ------------------------------------------------------------------ gas
+
+
+def test_hedge_gas_within_budget(pool_with: Callable[..., Pool]) -> None:
+    """One hedge, margin moved or not, is within 300k; so is the price of a vain call, 160k."""
+    pool = pool_with()
+    pool.trade(1, 50)
+    assert pool.send("hedge", "hedge").ok
+    pool.trade(1, 20)
+    plain = pool.send("hedge", "hedge")
+    pool.trade(1, 80)
+    funded = pool.send("hedge", "hedge")
+    idle = pool.send("hedge", "hedge")
+    assert idle.error is not None
+    assert idle.error.name == "NothingToHedge"
+    assert not plain.named("MarginMoved")
+    assert funded.named("MarginMoved")
+    assert plain.gas - 21_064 <= 300_000
+    assert funded.gas - 21_064 <= 300_000
+    assert idle.gas - 21_064 <= 160_000
