@@ -8,23 +8,21 @@ import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {Black76} from "./libraries/Black76.sol";
 import {BookMath} from "./libraries/BookMath.sol";
-import {Curvature} from "./libraries/Curvature.sol";
-import {DualCost} from "./libraries/DualCost.sol";
+import {LedgerRefresh} from "./libraries/LedgerRefresh.sol";
 import {LedgerStore} from "./libraries/LedgerStore.sol";
+import {LedgerTrade} from "./libraries/LedgerTrade.sol";
 import {LedgerViews} from "./libraries/LedgerViews.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {StressMath} from "./libraries/StressMath.sol";
 import {PricingParams} from "./types/Params.sol";
 import {Addresses, BookChange, BookGreeks, ExpiryBook, OptionGreeks} from "./types/Types.sol";
-import {ONE, SWad, SeriesId, Timestamp, Wad, YEAR, blockTime, floorDiv} from "./types/Units.sol";
+import {ONE, SWad, SeriesId, Timestamp, Wad, YEAR, blockTime} from "./types/Units.sol";
 
 contract GreekLedger is IGreekLedger {
     using LedgerStore for LedgerStore.Entry;
 
     uint256 private constant MAX_EXPIRIES = 8;
     uint256 private constant MAX_STRIKES = 12;
-    /// A bound of curvature below this share of V proves that the maximiser is unique.
-    uint256 private constant CONCAVE = 0.99e18;
 
     address private immutable MARKET;
     IOracleGuard private immutable ORACLE;
@@ -37,15 +35,6 @@ contract GreekLedger is IGreekLedger {
 
     mapping(Timestamp => LedgerStore.Entry) private _entries;
     Timestamp[] private _expiries;
-
-    /// @dev A trade in progress. `curvature` bounds the new book's, in units of the stiffness.
-    struct Deal {
-        Timestamp expiry;
-        uint256 strike; // index
-        bool isCall;
-        int256 lots;
-        uint256 curvature;
-    }
 
     constructor(Addresses memory book_, PricingParams memory params_) {
         ParamBounds.check(params_);
@@ -96,124 +85,16 @@ contract GreekLedger is IGreekLedger {
 
     // ------------------------------------------------------------ trade
 
-    function trade(SeriesId id, SWad size, Wad spot, bool opening)
-        external
-        onlyMarket
-        returns (BookChange memory change)
-    {
-        LedgerStore.Entry storage e = _entry(id.expiryOf());
-        BookMath.Book memory x = _load(id.expiryOf(), spot.raw());
-        Deal memory deal = _deal(id, size, x);
-        int256 old = x.strikes[deal.strike].q;
-        DualCost.Solution memory r = _solve(x, deal, e.shift);
-        if (opening) _checkLimits(x, deal, r.later);
-        _addStress(e, x, deal, old);
-        e.setNet(deal.strike, old + deal.lots);
-        if (!deal.isCall) _addPut(e, x, deal);
-        e.writeGreeks(x, r.sums, r.later);
-        return _change(x, deal, r);
+    function trade(SeriesId id, SWad size, Wad spot, bool opening) external onlyMarket returns (BookChange memory) {
+        return LedgerTrade.trade(_entry(id.expiryOf()), id, size, spot, opening, _limits());
     }
 
     function preview(SeriesId id, SWad size, Wad spot) external view returns (BookChange memory) {
-        BookMath.Book memory x = _load(id.expiryOf(), spot.raw());
-        Deal memory deal = _deal(id, size, x);
-        return _change(x, deal, _solve(x, deal, _entries[deal.expiry].shift));
+        return LedgerTrade.preview(_entry(id.expiryOf()), id, size, spot, _limits());
     }
 
-    function _deal(SeriesId id, SWad size, BookMath.Book memory x) private pure returns (Deal memory deal) {
-        deal.expiry = id.expiryOf();
-        deal.strike = id.strikeIndexOf();
-        deal.isCall = id.isCallOf();
-        if (deal.strike >= x.strikes.length) revert UnknownSeries(id);
-        if (size.rawS() % int256(BookMath.LOT) != 0) revert SizeNotInLots(size);
-        deal.lots = size.rawS() / int256(BookMath.LOT);
-        int256 next = x.strikes[deal.strike].q + deal.lots;
-        if (next != int64(next)) revert PositionOverflow(size);
-    }
-
-    function _solve(BookMath.Book memory x, Deal memory deal, int256 shift)
-        private
-        view
-        returns (DualCost.Solution memory)
-    {
-        bool concave = true;
-        if (BookMath.moves(x)) {
-            uint256 enough = _share(x, CURVATURE_LIMIT);
-            uint256 before;
-            (before, deal.curvature) = Curvature.bounds(x, deal.strike, deal.lots, enough);
-            concave = FixedPointMathLib.max(before, deal.curvature) < _share(x, CONCAVE);
-        }
-        return DualCost.trade(x, deal.strike, deal.lots, shift, concave);
-    }
-
-    function _checkLimits(BookMath.Book memory x, Deal memory deal, int256 shift) private view {
-        if (!BookMath.moves(x)) return;
-        if (deal.curvature > _share(x, CURVATURE_LIMIT)) {
-            revert CurvatureLimit(_curvature(x, deal.curvature), _curvature(x, _share(x, CURVATURE_LIMIT)));
-        }
-        if (FixedPointMathLib.abs(shift) >= uint256(x.limit)) {
-            revert ShiftLimit(_shiftWad(shift), Wad.wrap(uint256(_shiftWad(x.limit).rawS())));
-        }
-    }
-
-    function _addPut(LedgerStore.Entry storage e, BookMath.Book memory x, Deal memory deal) private {
-        x.puts += deal.lots;
-        x.putStrikes += deal.lots * int256(x.strikes[deal.strike].strike);
-        (e.puts, e.putStrikes) = (int80(x.puts), int176(x.putStrikes));
-    }
-
-    /// @dev Costs of puts follow from calls' by parity, exactly; cost is rounded up to a wei.
-    function _change(BookMath.Book memory x, Deal memory deal, DualCost.Solution memory r)
-        private
-        pure
-        returns (BookChange memory c)
-    {
-        (int256 spot, int256 strike) = (int256(x.spot), int256(x.strikes[deal.strike].strike));
-        int256 parity = deal.isCall ? int256(0) : strike - spot;
-        c.cost = SWad.wrap(-floorDiv(-(r.cost + deal.lots * parity), int256(BookMath.LOTS)));
-        c.mark = Wad.wrap(uint256(int256(r.point.call) + parity));
-        c.iv = Wad.wrap((r.point.sigma * ONE) >> 64);
-        c.delta = SWad.wrap(int256(r.point.delta) - (deal.isCall ? int256(0) : int256(ONE)));
-        c.vega = Wad.wrap(uint256(BookMath.vegaOf(x, int256(r.point.density))));
-        if (r.point.density != 0) {
-            c.gamma = Wad.wrap(uint256(BookMath.gammaOf(x, int256(r.point.flat))));
-        }
-        (c.shiftBefore, c.shiftAfter) = (_shiftWad(r.before), _shiftWad(r.later));
-    }
-
-    // ------------------------------------------------------------ stress
-
-    function _addStress(LedgerStore.Entry storage e, BookMath.Book memory x, Deal memory deal, int256 old) private {
-        int256[8] memory nodes = StressMath.unpack(e.nodes);
-        uint256[8] memory values = _nodeCalls(e, x.strikes[deal.strike], deal.expiry);
-        StressMath.addCalls(nodes, values, old, old + deal.lots);
-        if (!deal.isCall) {
-            int256 strikes = x.putStrikes + deal.lots * int256(x.strikes[deal.strike].strike);
-            StressMath.addPuts(nodes, e.refSpot, x.puts, x.putStrikes, -1);
-            StressMath.addPuts(nodes, e.refSpot, x.puts + deal.lots, strikes, 1);
-        }
-        e.nodes = StressMath.pack(nodes);
-    }
-
-    function _nodeCalls(LedgerStore.Entry storage e, BookMath.Strike memory k, Timestamp expiry)
-        private
-        view
-        returns (uint256[8] memory)
-    {
-        StressMath.State memory s = StressMath.stateOf(e.refSpot, expiry.since(Timestamp.wrap(e.refTime)));
-        return StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, e.refShift) * ONE) >> 64);
-    }
-
-    function _buildStress(BookMath.Book memory x, int256 u) private pure returns (uint256[2] memory) {
-        int256[8] memory nodes;
-        StressMath.State memory s = StressMath.stateOf(x.spot, x.secondsLeft);
-        for (uint256 i; i < x.strikes.length; ++i) {
-            BookMath.Strike memory k = x.strikes[i];
-            if (k.q == 0) continue;
-            StressMath.addCalls(nodes, StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, u) * ONE) >> 64), 0, k.q);
-        }
-        StressMath.addPuts(nodes, x.spot, x.puts, x.putStrikes, 1);
-        return StressMath.pack(nodes);
+    function _limits() private view returns (LedgerTrade.Limits memory) {
+        return LedgerTrade.Limits(MAX_SHIFT, CURVATURE_LIMIT);
     }
 
     // ------------------------------------------------------------ refresh
@@ -226,19 +107,9 @@ contract GreekLedger is IGreekLedger {
 
     function _rebuild(Timestamp expiry, uint256 spot) private {
         LedgerStore.Entry storage e = _entries[expiry];
-        e.anchors = SURFACE.packed(expiry);
-        BookMath.Book memory x = _load(expiry, spot);
-        int256 u = DualCost.maximise(x, e.shift, _isConcave(x));
-        (BookMath.Sums memory s,) = BookMath.sums(x, u, BookMath.NONE);
-        (e.refShift, e.refSpot, e.refTime) = (int80(u), uint96(spot), uint32(block.timestamp));
-        e.nodes = _buildStress(x, u);
-        e.writeGreeks(x, s, u);
-        emit Refreshed(expiry, Wad.wrap(spot), _shiftWad(u), SWad.wrap(e.liability), e.greeksOf());
-    }
-
-    function _isConcave(BookMath.Book memory x) private pure returns (bool) {
-        (uint256 bound,) = Curvature.bounds(x, BookMath.NONE, 0, _share(x, CONCAVE));
-        return bound < _share(x, CONCAVE);
+        Black76.checkRange(spot, ONE);
+        LedgerRefresh.rebuild(e, expiry, SURFACE.packed(expiry), spot, MAX_SHIFT);
+        emit Refreshed(expiry, Wad.wrap(spot), BookMath.toWad(e.shift), SWad.wrap(e.liability), e.greeksOf());
     }
 
     // ------------------------------------------------------------ views
@@ -293,11 +164,10 @@ contract GreekLedger is IGreekLedger {
     }
 
     function liabilityAt(Wad spot) external view returns (SWad total) {
+        Black76.checkRange(spot.raw(), ONE);
         for (uint256 i; i < _expiries.length; ++i) {
-            BookMath.Book memory x = _load(_expiries[i], spot.raw());
-            int256 u = DualCost.maximise(x, _entries[_expiries[i]].shift, _isConcave(x));
-            (BookMath.Sums memory s,) = BookMath.sums(x, u, BookMath.NONE);
-            total = total + SWad.wrap(BookMath.objective(x, s, u) / int256(BookMath.LOTS));
+            Timestamp expiry = _expiries[i];
+            total = total + SWad.wrap(LedgerRefresh.liability(_entries[expiry], expiry, spot.raw(), MAX_SHIFT));
         }
     }
 
@@ -312,18 +182,17 @@ contract GreekLedger is IGreekLedger {
     function valueOf(SeriesId id, Wad spot) external view returns (OptionGreeks memory greeks, Wad iv) {
         uint256 left = id.expiryOf().since(blockTime());
         uint256 strike = strikeOf(id).raw();
-        iv = _entries[id.expiryOf()].volAt(id.strikeIndexOf());
+        iv = _entries[id.expiryOf()].volAt(id.strikeIndexOf(), _entries[id.expiryOf()].shift);
         greeks = Black76.greeks(spot.raw(), strike, left, iv.raw());
     }
 
     function nodeValues(SeriesId id) external view returns (Wad[8] memory out) {
         LedgerStore.Entry storage e = _entry(id.expiryOf());
-        BookMath.Book memory x = _load(id.expiryOf(), e.refSpot);
-        if (id.strikeIndexOf() >= x.strikes.length) revert UnknownSeries(id);
-        BookMath.Strike memory k = x.strikes[id.strikeIndexOf()];
-        uint256[8] memory values = _nodeCalls(e, k, id.expiryOf());
-        if (!id.isCallOf()) StressMath.toPuts(values, e.refSpot, k.strike);
-        for (uint256 i; i < 8; ++i) {
+        uint256 strike = strikeOf(id).raw();
+        StressMath.State memory s = StressMath.stateOf(e.refSpot, id.expiryOf().since(Timestamp.wrap(e.refTime)));
+        uint256[8] memory values = StressMath.calls(s, strike, e.volAt(id.strikeIndexOf(), e.refShift).raw());
+        if (!id.isCallOf()) StressMath.toPuts(values, e.refSpot, strike);
+        for (uint256 i; i < StressMath.NODES; ++i) {
             out[i] = Wad.wrap(values[i]);
         }
     }
@@ -339,23 +208,5 @@ contract GreekLedger is IGreekLedger {
     function _entry(Timestamp expiry) private view returns (LedgerStore.Entry storage e) {
         e = _entries[expiry];
         if (e.data == address(0)) revert UnknownExpiry(expiry);
-    }
-
-    function _load(Timestamp expiry, uint256 spot) private view returns (BookMath.Book memory) {
-        Black76.checkRange(spot, ONE);
-        return _entry(expiry).load(spot, expiry.since(blockTime()), MAX_SHIFT);
-    }
-
-    function _shiftWad(int256 shift) private pure returns (SWad) {
-        return SWad.wrap((shift * int256(ONE)) >> 64);
-    }
-
-    function _share(BookMath.Book memory x, uint256 share) private pure returns (uint256) {
-        return uint256(x.stiffness) * share / ONE;
-    }
-
-    /// @dev From units of the stiffness to quote per vol^2.
-    function _curvature(BookMath.Book memory x, uint256 value) private pure returns (Wad) {
-        return Wad.wrap(FixedPointMathLib.fullMulDiv(value, x.scale, uint256(BookMath.Q64) * BookMath.LOTS));
     }
 }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
-import {ONE, YEAR} from "../types/Units.sol";
+import {ONE, SWad, YEAR, floorDiv} from "../types/Units.sol";
 import {Black76} from "./Black76.sol";
 
 /// One expiry's book in memory, and its value and Greeks at a shift.
@@ -79,6 +79,15 @@ library BookMath {
         return x.stiffness != 0 && x.limit != 0;
     }
 
+    /// @notice A share (wad) of the stiffness.
+    function share(Book memory x, uint256 share_) internal pure returns (uint256) {
+        return uint256(x.stiffness) * share_ / ONE;
+    }
+
+    function toWad(int256 shift) internal pure returns (SWad) {
+        return SWad.wrap((shift * int256(ONE)) >> 64);
+    }
+
     function sigmaAt(Strike memory k, int256 u) internal pure returns (uint256) {
         unchecked {
             return uint256(int256(k.anchor) + ((u * int256(k.weight)) >> 64));
@@ -105,6 +114,11 @@ library BookMath {
     function objective(Book memory x, Sums memory s, int256 u) internal pure returns (int256) {
         int256 parity = x.putStrikes - x.puts * int256(x.spot);
         return s.value + parity - int256((x.impact * LOTS * uint256(u * u)) >> 129);
+    }
+
+    /// @notice The objective in wads, rounded up: what the pool owes.
+    function liability(Book memory x, Sums memory s, int256 u) internal pure returns (int256) {
+        return -floorDiv(-objective(x, s, u), int256(LOTS));
     }
 
     // ------------------------------------------------------------ one strike

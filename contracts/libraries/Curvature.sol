@@ -13,6 +13,9 @@ import {BookMath} from "./BookMath.sol";
 /// Positions q > 0 are bounded by dropping s^2: y exp(-y/2) / s = d^3 exp(-d^2/2) / |ln| with d = sqrt(y), largest at
 /// d = sqrt 3; positions q < 0 by dropping y: s exp(-s^2/8) / 4, largest at s = 2.
 library Curvature {
+    /// A bound below this share of V proves that the maximiser is unique. Wad.
+    uint256 internal constant CONCAVE = 0.99e18;
+
     uint256 private constant PEAK = 21387493064623675815; // 3^1.5 exp(-1.5), Q64
     uint256 private constant HUMP = 13572355802537770550; // 2 exp(-1), Q64: max of y exp(-y/2)
     uint256 private constant SWELL = 22377031705154330600; // 2 exp(-0.5), Q64: max of s exp(-s^2/8)

@@ -116,8 +116,15 @@ library LedgerStore {
             k.q = int64(uint64(net));
             k.strike = _word(data, 1 + 2 * i);
             k.ln = ln - int256(_word(data, 2 + 2 * i));
-            k.anchor = (uint256(uint32(anchors)) << 64) * AnchorPack.VOL_UNIT / ONE;
-            k.weight = (uint256(uint32(anchors >> 32)) << 64) * AnchorPack.WEIGHT_UNIT / ONE;
+            _setVol(k, anchors);
+        }
+    }
+
+    /// @dev Anchor and weight from a lane of AnchorPack, to Q64, the anchor rounded up.
+    function _setVol(BookMath.Strike memory k, uint256 lane) private pure {
+        unchecked {
+            k.anchor = (uint256(uint32(lane)) << 64) * AnchorPack.VOL_UNIT / ONE + 1;
+            k.weight = (uint256(uint32(lane >> 32)) << 64) * AnchorPack.WEIGHT_UNIT / ONE;
         }
     }
 
@@ -137,12 +144,12 @@ library LedgerStore {
         e.net[i / 4] = (word & ~(uint256(type(uint64).max) << shift)) | uint256(uint64(int64(lots))) << shift;
     }
 
-    /// @notice Vol of strike i at the stored shift.
-    function volAt(Entry storage e, uint256 i) internal view returns (Wad) {
+    /// @notice Vol of strike i at a shift.
+    function volAt(Entry storage e, uint256 i, int256 shift) internal view returns (Wad) {
         uint256 lane = e.anchors[i / 4] >> 64 * (i % 4);
-        int256 weight = int256(uint256(uint32(lane >> 32)) * AnchorPack.WEIGHT_UNIT);
-        int256 anchor = int256(uint256(uint32(lane)) * AnchorPack.VOL_UNIT);
-        return Wad.wrap(uint256(anchor + ((int256(e.shift) * weight) >> 64)));
+        BookMath.Strike memory k;
+        _setVol(k, lane);
+        return Wad.wrap((BookMath.sigmaAt(k, shift) * ONE) >> 64);
     }
 
     // ------------------------------------------------------------ Greeks
@@ -150,7 +157,7 @@ library LedgerStore {
     /// @notice Writes the Greeks of the book at a shift. A Greek that does not fit is stored as the largest that does.
     function writeGreeks(Entry storage e, BookMath.Book memory x, BookMath.Sums memory s, int256 u) internal {
         e.shift = int80(u);
-        e.liability = int96(_fit(BookMath.objective(x, s, u) / int256(BookMath.LOTS), 96));
+        e.liability = int96(_fit(BookMath.liability(x, s, u), 96));
         e.delta = int88(_fit((s.delta - x.puts * int256(ONE)) / int256(BookMath.LOTS), 88));
         e.vega = int72(_fit(BookMath.vegaOf(x, s.vega) / int256(BookMath.LOTS * FINE), 72));
         e.spot = uint96(x.spot);

@@ -34,7 +34,7 @@ library LedgerViews {
         (strikes,) = _positions(e, SSTORE2.read(e.data));
         sigma = new Wad[](strikes.length);
         for (uint256 i; i < strikes.length; ++i) {
-            sigma[i] = e.volAt(i);
+            sigma[i] = e.volAt(i, e.shift);
         }
     }
 

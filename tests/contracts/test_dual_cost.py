@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mpmath import mpf
+
+from amm_sim.chain import Chain, Revert
 from tests.contracts.ledger_world import (
     SMILE,
     WAD,
@@ -20,9 +23,6 @@ from tests.contracts.ledger_world import (
     flat,
     wad,
 )
-from mpmath import mpf
-
-from amm_sim.chain import Chain, Revert
 
 DAY = 86_400
 STRIKES = (1400, 1500, 1600, 1700, 1800, 1900, 2000, 2100, 2200, 2400, 2600, 3000)

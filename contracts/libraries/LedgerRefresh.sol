@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ONE, Timestamp, blockTime} from "../types/Units.sol";
+import {BookMath} from "./BookMath.sol";
+import {Curvature} from "./Curvature.sol";
+import {DualCost} from "./DualCost.sol";
+import {LedgerStore} from "./LedgerStore.sol";
+import {StressMath} from "./StressMath.sol";
+
+/// Revaluation of a whole expiry, in a library of its own because of the limit on a contract's size.
+library LedgerRefresh {
+    using LedgerStore for LedgerStore.Entry;
+
+    /// @notice Takes over new anchors, re-maximises the shift and rebuilds Greeks and stress nodes at `spot`.
+    function rebuild(
+        LedgerStore.Entry storage e,
+        Timestamp expiry,
+        uint256[3] memory anchors,
+        uint256 spot,
+        uint256 maxShift
+    ) external {
+        e.anchors = anchors;
+        BookMath.Book memory x = e.load(spot, expiry.since(blockTime()), maxShift);
+        int256 u = _maximise(x, e.shift);
+        (BookMath.Sums memory s,) = BookMath.sums(x, u, BookMath.NONE);
+        (e.refShift, e.refSpot, e.refTime) = (int80(u), uint96(spot), uint32(block.timestamp));
+        e.nodes = _nodes(x, u);
+        e.writeGreeks(x, s, u);
+    }
+
+    /// @notice C(q) at `spot` and now, wad, rounded up: what the pool owes.
+    function liability(LedgerStore.Entry storage e, Timestamp expiry, uint256 spot, uint256 maxShift)
+        external
+        view
+        returns (int256)
+    {
+        BookMath.Book memory x = e.load(spot, expiry.since(blockTime()), maxShift);
+        int256 u = _maximise(x, e.shift);
+        (BookMath.Sums memory s,) = BookMath.sums(x, u, BookMath.NONE);
+        return BookMath.liability(x, s, u);
+    }
+
+    function _maximise(BookMath.Book memory x, int256 u) private pure returns (int256) {
+        uint256 enough = BookMath.share(x, Curvature.CONCAVE);
+        (uint256 bound,) = Curvature.bounds(x, BookMath.NONE, 0, enough);
+        return DualCost.maximise(x, u, bound < enough);
+    }
+
+    function _nodes(BookMath.Book memory x, int256 u) private pure returns (uint256[2] memory) {
+        int256[8] memory nodes;
+        StressMath.State memory s = StressMath.stateOf(x.spot, x.secondsLeft);
+        for (uint256 i; i < x.strikes.length; ++i) {
+            BookMath.Strike memory k = x.strikes[i];
+            if (k.q == 0) continue;
+            StressMath.addCalls(nodes, StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, u) * ONE) >> 64), 0, k.q);
+        }
+        StressMath.addPuts(nodes, x.spot, x.puts, x.putStrikes, 1);
+        return StressMath.pack(nodes);
+    }
+}
