@@ -21,7 +21,7 @@ import {ONE, SWad, Wad} from "../types/Units.sol";
 /// <= 1e-17 max(F, K) + 2 wei; relative error <= 1e-11 where the price is >= 1e-9 F and >= 1e12 wei. Beyond that
 /// domain the absolute error stays; at expiry a price is intrinsic.
 library Black76 {
-    /// @dev A forward or strike is zero or not below 2^96 wei.
+    /// @dev A forward or strike is not below 2^96 wei, or one of them is zero before expiry.
     error PriceOutOfRange(uint256 forward, uint256 strike);
 
     /// Volatility is clamped to this range: 0.001 % to 10,000 %.
@@ -183,7 +183,7 @@ library Black76 {
         }
     }
 
-    /// exp(-d^2/2) = mantissa 2^-shift (mantissa Q64 in (0.7, 1.42)); d in Q64. `mantissa >> shift` is its Q64.
+    /// exp(-d^2/2) = mantissa 2^-shift; d Q64, mantissa Q64 in (0.7, 1.42). `mantissa >> shift` is the value in Q64.
     function expHalfSquare(int256 d) internal pure returns (uint256 mantissa, uint256 shift) {
         unchecked {
             uint256 bits = (uint256(d * d) >> 64) * HALF_PER_LN2_Q90 >> 90; // d^2 / (2 ln 2)

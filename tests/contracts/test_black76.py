@@ -397,7 +397,7 @@ def test_total_vol_is_vol_times_root_of_time(chain: Chain, harness: str) -> None
 
 @pytest.mark.parametrize(("contract", "most"), [("Black76Price", 1800), ("Black76Greeks", 2100)])
 def test_gas_is_within_target(chain: Chain, contract: str, most: int) -> None:
-    """An external call less an empty one, at 80 vol and 30 days; see benchmarks/bench_pricing.py."""
+    """An external call less an empty one, at 80 vol and 30 days; benchmarks/ has more points."""
     if not optimised(chain, contract + "Gas"):
         pytest.skip("gas is stated for production settings: via IR, 10,000 runs")
     points = [(2000 * WAD, wei(2000 * k), 30 * DAY, wei(0.8)) for k in (0.6, 0.99, 1.0, 1.1, 1.6)]
