@@ -18,7 +18,7 @@ import numpy as np
 
 from amm_sim import types as t
 from amm_sim.chain.client import GAS, Chain
-from amm_sim.chain.codec import DecodedError, Event, Function
+from amm_sim.chain.codec import DecodedError, Event
 from amm_sim.chain.deploy import Deployment
 from amm_sim.chain.orders import Encoder, Transaction
 from amm_sim.chain.records import EventRows, expiry_row, pool_row
@@ -27,7 +27,7 @@ from amm_sim.errors import ChainError
 from amm_sim.units import from_wad
 
 GAS_LIMIT = hex(GAS)
-TOGETHER = 3
+TOGETHER = 2
 """Accounts in one view."""
 
 
@@ -117,11 +117,13 @@ class Pool:
             accounts=dict(zip(accounts, states, strict=True)),
         )
 
-    def observe(
-        self, accounts: Sequence[str] = ()
-    ) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
-        """Exact states of the pool and of ``accounts`` now."""
-        return self._unpack(self.chain.rpc.batch(self._reads(accounts)))
+    def observe(self) -> Mapping[str, Any]:
+        """The exact state of the pool now."""
+        return self._unpack(self.chain.rpc.batch([self._view(self._snapshot_data)]))[0]
+
+    def accounts(self, addresses: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Exact states of accounts now."""
+        return self._states(self.chain.rpc.batch(self._account_reads(addresses)))
 
     def _submit(self, transactions: Sequence[Transaction]) -> list[str]:
         requests: list[Request] = []
@@ -137,22 +139,28 @@ class Pool:
         return list(self.chain.rpc.strict(requests))
 
     def _reads(self, accounts: Sequence[str]) -> list[Request]:
-        """A view of the pool, one for every few accounts: Anvil works on a batch in parallel."""
+        return [self._view(self._snapshot_data), *self._account_reads(accounts)]
+
+    def _account_reads(self, accounts: Sequence[str]) -> list[Request]:
+        """A view for every few accounts: Anvil works on a batch in parallel."""
         parts = [accounts[i : i + TOGETHER] for i in range(0, len(accounts), TOGETHER)]
-        calls = [self._accounts.pack(list(part)) for part in parts]
-        return [self._view(self._snapshot_data), *(self._view("0x" + c.hex()) for c in calls)]
+        return [self._view("0x" + self._accounts.pack(list(part)).hex()) for part in parts]
 
     def _view(self, data: str) -> Request:
         return "eth_call", [{"to": self._lens, "data": data, "gas": GAS_LIMIT}, "latest"]
 
     def _unpack(self, views: Sequence[Any]) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
-        for index, answer in enumerate(views):
-            if isinstance(answer, RpcError):
-                name = "accounts" if index else "snapshot"
-                raise ChainError(f"PoolLens.{name} failed: {self._say(answer)}")
-        pool: dict[str, Any] = self._snapshot.unpack(bytes.fromhex(views[0][2:]))
-        states = [state for answer in views[1:] for state in _rows(self._accounts, answer)]
-        return pool, states
+        pool: dict[str, Any] = self._snapshot.unpack(self._answer(views[0], "snapshot"))
+        return pool, self._states(views[1:])
+
+    def _states(self, answers: Sequence[Any]) -> list[Mapping[str, Any]]:
+        unpack = self._accounts.unpack
+        return [state for each in answers for state in unpack(self._answer(each, "accounts"))]
+
+    def _answer(self, answer: Any, view: str) -> bytes:
+        if isinstance(answer, RpcError):
+            raise ChainError(f"PoolLens.{view} failed: {self._say(answer)}")
+        return bytes.fromhex(answer[2:])
 
     def _say(self, answer: RpcError) -> str:
         return (
@@ -299,11 +307,6 @@ def _array(values: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
 def _floats(chain: Chain, deployment: Deployment, role: str) -> dict[str, float]:
     values: dict[str, float] = deployment.at(chain, role).call("params", floats=True)
     return values
-
-
-def _rows(function: Function, answer: str) -> list[Mapping[str, Any]]:
-    rows: list[Mapping[str, Any]] = function.unpack(bytes.fromhex(answer[2:]))
-    return rows
 
 
 def _request(transaction: Transaction, nonce: int, rank: int) -> dict[str, str]:

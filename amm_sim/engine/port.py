@@ -130,6 +130,10 @@ class Port(Protocol):
         """Mines ``transactions`` in exactly their order at ``time``; reads pool and accounts."""
         ...
 
+    def accounts(self, addresses: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """Exact states of accounts after the last block."""
+        ...
+
     def pool_view(self, pool: Mapping[str, Any], gas_price: float) -> PoolView:
         """An exact state as agents see it."""
         ...

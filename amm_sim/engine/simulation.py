@@ -23,6 +23,7 @@ from amm_sim.engine.mempool import Builder, Mempool, Pending, by_arrival
 from amm_sim.engine.port import Mined, Port
 from amm_sim.engine.port import Outcome as Executed
 from amm_sim.engine.recorder import Recorder
+from amm_sim.engine.watch import Watch
 from amm_sim.types import AccountView, Order, Outcome, PoolView, Read, Seen, Status, Truth
 
 DIGEST_EVERY = 100
@@ -98,10 +99,11 @@ class Simulation:
         self._chain_digest = b""
         self._sequence = 0
         self._by_address = {actor.address: actor for actor in self.actors}
-        self._exposed: dict[str, None] = {}
+        self._watch = Watch()
+        self._watched = any(actor.reads(Read.SHORTS) for actor in self.actors)
         self._accounts: dict[str, AccountView] = {}
         port.admit([actor.address for actor in self.actors])
-        self.head = self._mine(self.start, [], [])
+        self.head = self._mine(self.start, [])
 
     # ------------------------------------------------------------------ life
 
@@ -124,7 +126,7 @@ class Simulation:
             self._wake(moment, actor)
         pending = self.builder(self.mempool.arrived(time))
         self.index += 1
-        self.head = self._mine(time, pending, self._wanted(time + self.block_seconds))
+        self.head = self._mine(time, pending)
         return self.head
 
     # ------------------------------------------------------------------ agents
@@ -141,40 +143,40 @@ class Simulation:
             time=moment,
             pool=self.view,
             own=own,
-            shorts=self._shorts() if actor.reads(Read.SHORTS) else (),
+            shorts=self._watch.views if actor.reads(Read.SHORTS) else (),
             truth=self.truth if actor.reads(Read.TRUTH) else None,
             outcomes=actor.take(),
             start=self.start,
         )
 
-    def _shorts(self) -> tuple[AccountView, ...]:
-        return tuple(self._accounts[a] for a in self._exposed if a in self._accounts)
+    def _wanted(self, time: int) -> list[str]:
+        """Accounts to read with the block at ``time``: of who wakes next, and the watch's.
 
-    def _wanted(self, before: int) -> list[str]:
-        """Accounts to read after the coming block: who wakes next, shorts if anybody asks."""
-        woken = self.clock.peek(before)
+        What the block itself makes due is read right after it.
+        """
+        woken = self.clock.peek(time + self.block_seconds)
         wanted = {actor.address: None for actor in woken if actor.reads(Read.OWN)}
-        if any(actor.reads(Read.SHORTS) for actor in woken):
-            wanted |= self._exposed
+        if self._watched and self.index > 0:
+            wanted |= dict.fromkeys(self._watch.due(time, self.view.spot))
         return list(wanted)
 
     # ------------------------------------------------------------------ blocks
 
-    def _mine(self, time: int, pending: Sequence[Pending], accounts: Sequence[str]) -> Mined:
+    def _mine(self, time: int, pending: Sequence[Pending]) -> Mined:
         encoded = [(item, self.port.encode(item.order, item.actor.address)) for item in pending]
         sent = [(item, transaction) for item, transaction in encoded if transaction is not None]
-        block = self.port.block(time, [transaction for _, transaction in sent], accounts)
+        block = self.port.block(time, [transaction for _, transaction in sent], self._wanted(time))
         self.truth = self.world.truth(self.index)
         self._chain_digest = hashlib.sha256(self._chain_digest + block.digest).digest()
         if self.index % DIGEST_EVERY == 0:
             self.digests.append(self.digest)
-        self._accounts = {a: self.port.account_view(state) for a, state in block.accounts.items()}
         for item, transaction in encoded:
             if transaction is None:
                 self._deliver(block, item, None)
         for (item, _), result in zip(sent, block.results, strict=True):
             self._deliver(block, item, result)
         self.view: PoolView = self.port.pool_view(block.pool, self.truth.gas_price)
+        self._look(block)
         self._finish(block)
         return block
 
@@ -187,28 +189,33 @@ class Simulation:
             self.progress.filled += 1
         else:
             self.progress.refusals[outcome.error] += 1
-        if result is not None:
-            self._note_exposure(result)
+        if result is not None and self._watched:
+            self._watch.touch(self._named(result))
         if self.recorder is not None:
             self._record(self.recorder, block, item, outcome, result)
 
-    def _note_exposure(self, result: Executed) -> None:
-        """Accounts that may hold legs: whoever a trade or a liquidation names."""
+    def _named(self, result: Executed) -> list[str]:
+        """Actors whose account a transaction's events name."""
+        named: dict[str, None] = {}
         for event in result.events:
-            for key in ("account", "to"):
+            for key in ("account", "from", "to"):
                 address = event.args.get(key)
-                if address in self._by_address and event.name in ("Traded", "SliceMoved"):
-                    self._exposed[address] = None
+                if address in self._by_address:
+                    named[address] = None
+        return list(named)
 
-    def _may_owe(self, address: str) -> bool:
-        """Whether an account is worth watching: short, in auction, or not read since it traded."""
-        state = self._accounts.get(address)
-        if state is None:
-            return True
-        return state.auction_started > 0 or any(leg.size < 0.0 for leg in state.legs)
+    def _look(self, block: Mined) -> None:
+        """Takes in the accounts that were read with a block, and reads what the block made due."""
+        self._accounts = {a: self.port.account_view(state) for a, state in block.accounts.items()}
+        if not self._watched:
+            return
+        spot = self.view.spot
+        self._watch.see(self._accounts.values(), block.time, spot)
+        due = [a for a in self._watch.due(block.time, spot) if a not in self._accounts]
+        views = [self.port.account_view(state) for state in self.port.accounts(due)]
+        self._watch.see(views, block.time, spot)
 
     def _finish(self, block: Mined) -> None:
-        self._exposed = {a: None for a in self._exposed if self._may_owe(a)}
         self.progress.done = self.index
         if self.recorder is not None:
             self._record_block(self.recorder, block)
