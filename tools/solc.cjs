@@ -72,17 +72,23 @@ function weight(input, file) {
   return [...closure(input, file)].reduce((sum, name) => sum + (input.sources[name]?.content?.length ?? 0), 0);
 }
 
-/** Groups of selected files, one job each: every file that defines a contract, heavy ones first; the rest. */
+/** Whether a file is likely to yield bytecode: a contract, or a library that is called, not inlined. */
+function yieldsCode(content = "") {
+  return /^contract\s/m.test(content) || (/^library\s/m.test(content) && /\b(external|public)\b/.test(content));
+}
+
+/** Groups of selected files, one job each: every file that yields bytecode, heavy ones first; the rest. */
 function split(input) {
   const selected = Object.keys(input.settings?.outputSelection ?? {});
-  if (!selected.every((file) => file in input.sources)) return [selected]; // "*" and the like
-  const contracts = selected
-    .filter((file) => /^contract\s/m.test(input.sources[file].content ?? ""))
+  const named = selected.length > 0 && selected.every((file) => file in input.sources);
+  if (!named) return [selected]; // nothing selected, or "*" and the like
+  const heavy = selected
+    .filter((file) => yieldsCode(input.sources[file].content))
     .map((file) => ({ file, weight: weight(input, file) }))
     .sort((a, b) => b.weight - a.weight)
     .map(({ file }) => file);
-  const rest = selected.filter((file) => !contracts.includes(file));
-  return [...contracts.map((file) => [file]), rest].filter((group) => group.length > 0);
+  const rest = selected.filter((file) => !heavy.includes(file));
+  return [...heavy.map((file) => [file]), rest].filter((group) => group.length > 0);
 }
 
 /** The job that compiles `files`: their own sources only, so that another file's change leaves it as it is. */
