@@ -110,6 +110,7 @@ Cell = tuple[str, str, int, str, int, str, Mode, Fraction]
 CELLS: list[Cell] = [
     # id, push, its age, pull, its age, its half-width, mode, confidence
     ("agree", "2000", 60, "2000", 1, "0", Mode.NORMAL, F(1)),
+    ("push newer", "2000", 5, "2005", 60, "0", Mode.NORMAL, F(1)),
     ("spread at the trusted limit", "2000", 60, "2010", 1, "0", Mode.NORMAL, F(1)),
     ("spread over it", "2000", 60, "2011", 1, "0", Mode.REDUCE_ONLY,
      graded(F(11, 2000), F(5, 1000), F(2, 100))),
