@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import subprocess
 import time as wall
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import Any
 import oracles
 from amm_sim import agents, market
 from amm_sim.chain.anvil import VERSION, Anvil, Fork
-from amm_sim.chain.artifacts import Artifacts
+from amm_sim.chain.artifacts import ROOT, Artifacts
 from amm_sim.chain.client import DEPLOYER, Chain, Revert
 from amm_sim.chain.deploy import Deployment, deploy_protocol, read_parameters
 from amm_sim.chain.orders import Transaction
@@ -390,7 +391,7 @@ def manifest(
         "contracts": dict(prepared.deployment.names),
         "artifacts": artifact_digests(prepared.chain.artifacts, prepared.deployment),
         "anvil": {"version": VERSION, "flags": list(prepared.chain.anvil.flags)},
-        "versions": versions(),
+        "versions": versions(prepared.chain.artifacts, prepared.deployment),
         "seconds": {"prepare": round(prepared.seconds, 3)},
     }
     if simulation is not None:
@@ -410,7 +411,22 @@ def artifact_digests(artifacts: Artifacts, deployment: Deployment) -> dict[str, 
     return {**each, "all": hashlib.sha256("".join(each.values()).encode()).hexdigest()}
 
 
-def versions() -> dict[str, str]:
-    """Versions of what computes."""
+def versions(artifacts: Artifacts, deployment: Deployment) -> dict[str, str]:
+    """Versions of what computes: Python, packages, solc, and the checkout where git knows it."""
     packages = ("amm-sim", "numpy", "scipy", "polars", "web3", "orjson")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    compilers = {artifacts[name].compiler for name in deployment.names.values()}
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "solc": ", ".join(sorted(compilers)),
+        "git": _checkout(),
+    }
+
+
+def _checkout() -> str:
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

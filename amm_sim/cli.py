@@ -14,13 +14,16 @@ import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from amm_sim.chain.artifacts import ROOT
 from amm_sim.cli_prove import prove
 from amm_sim.errors import AmmSimError, ScenarioError, SetupError
+
+if TYPE_CHECKING:
+    from amm_sim.scenario import Scenario
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 SCENARIOS = ROOT / "scenarios"
@@ -131,8 +134,20 @@ def run(
         )
     finally:
         line.end()
-        _evaluate(folder)
+        if line.blocks:
+            _evaluate(folder)
     _say(folder, reproduce)
+    for line_ in _unmet(loaded, folder):
+        click.echo(f"expectation not met: {line_}", err=True)
+
+
+def _unmet(loaded: Scenario, folder: Path) -> list[str]:
+    """What the scenario expects and this run does not show; a seed or change may well break it."""
+    from amm_sim.scenario import unmet
+
+    summary = json.loads((folder / "eval.json").read_text())
+    metrics = {metric["name"]: metric["value"] for metric in summary["metrics"]}
+    return unmet(loaded.expect, {"insolvent": float(summary["insolvent"]), **metrics})
 
 
 def _changes(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -217,6 +232,7 @@ class _Line:
     def __init__(self, name: str, block_seconds: int) -> None:
         self.name, self.block_seconds = name, block_seconds
         self.terminal = sys.stdout.isatty()
+        self.blocks = 0
         self._next = 0.0
         self._open = False
         if self.terminal:
@@ -236,6 +252,7 @@ class _Line:
 
     def block(self, progress: Any) -> None:
         """A block was mined."""
+        self.blocks += 1
         now = time.monotonic()
         if now < self._next and progress.done < progress.blocks:
             return

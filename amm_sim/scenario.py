@@ -151,6 +151,18 @@ class Expect:
         return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
 
+def unmet(expectations: Sequence[Expect], metrics: Mapping[str, float]) -> list[str]:
+    """Expectations that these metrics do not meet, each in a line."""
+    lines = []
+    for wanted in expectations:
+        value = metrics.get(wanted.metric)
+        if value is None or not wanted.holds(value):
+            low = -math.inf if wanted.min is None else wanted.min
+            bounds = f"[{low}, {math.inf if wanted.max is None else wanted.max}]"
+            lines.append(f"{wanted.metric} = {value}, expected in {bounds}")
+    return lines
+
+
 @dataclass(frozen=True)
 class Part:
     """A table whose ``kind`` names the class that understands it."""

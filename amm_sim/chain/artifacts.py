@@ -31,6 +31,8 @@ class Artifact:
     """Creation code in hexadecimal, without 0x; may hold placeholders of libraries."""
     links: Mapping[str, tuple[int, ...]]
     """Library name -> byte offsets in the creation code where its address belongs."""
+    compiler: str
+    """Version of solc."""
     size: int
     """Bytes of the deployed code; a public chain takes at most 24,576."""
 
@@ -101,6 +103,7 @@ def _load(name: str, path: Path) -> Artifact:
             abi=tuple(raw["abi"]),
             bytecode=code["object"].removeprefix("0x"),
             links=_links(code.get("linkReferences", {})),
+            compiler=raw.get("metadata", {}).get("compiler", {}).get("version", ""),
             size=len(raw["deployedBytecode"]["object"].removeprefix("0x")) // 2,
         )
     except (orjson.JSONDecodeError, KeyError) as error:

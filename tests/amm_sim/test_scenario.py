@@ -215,6 +215,18 @@ def test_build_bad_field_names_the_dotted_path(table: dict[str, Any], message: s
         build(Sample, table, "x", name="n")
 
 
+def test_unmet_names_missing_and_broken_expectations() -> None:
+    wanted = [
+        scenario.Expect("a", min=1.0),
+        scenario.Expect("b", max=2.0),
+        scenario.Expect("c", max=2.0),
+    ]
+    assert scenario.unmet(wanted, {"a": 1.0, "b": 3.0}) == [
+        "b = 3.0, expected in [-inf, 2.0]",
+        "c = None, expected in [-inf, 2.0]",
+    ]
+
+
 def test_expect_holds_inside_its_bounds_only() -> None:
     expectation = scenario.Expect("m", min=1.0, max=2.0)
     assert [expectation.holds(v) for v in (0.9, 1.0, 2.0, 2.1, float("nan"))] == [
