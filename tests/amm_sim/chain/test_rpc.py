@@ -1,4 +1,4 @@
-"""JSON-RPC: order of results, errors as values or raised, a node that hangs, talks nonsense or leaves."""
+"""JSON-RPC: order of results, errors as values or raised, a node that hangs or talks nonsense."""
 
 from __future__ import annotations
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +17,7 @@ import pytest
 
 from amm_sim import assemble, scenario, tape
 from amm_sim.assemble import Prepared
+from amm_sim.chain.pool import _require_order
 from amm_sim.engine.actors import address_of
 from amm_sim.errors import ChainError
 from amm_sim.tape import Tape
@@ -142,8 +146,6 @@ def test_block_mined_elsewhere_is_noticed(prepared: Prepared) -> None:
         hashes = prepared.pool._submit([poke])
         prepared.chain.mine(simulation.head.time + 60)
         prepared.chain.mine(simulation.head.time + 120)
-        from amm_sim.chain.pool import _require_order
-
         receipts = prepared.chain.rpc.call("eth_getBlockReceipts", "latest")
         with pytest.raises(ChainError, match="1 of 1 are missing"):
             _require_order(hashes, receipts)
@@ -200,8 +202,6 @@ def test_same_seed_in_three_processes_gives_one_digest() -> None:
 
 
 def _environment(hash_seed: int) -> dict[str, str]:
-    import os
-
     return {**os.environ, "PYTHONHASHSEED": str(hash_seed + 1)}
 
 
@@ -220,9 +220,6 @@ def test_interrupt_leaves_a_readable_partial_run(tmp_path: Path) -> None:
 
 
 def test_anvil_killed_in_the_middle_is_a_chain_error_and_loses_nothing(tmp_path: Path) -> None:
-    import os
-    import signal
-
     prepared: list[Prepared] = []
 
     def kill(progress: object) -> None:
@@ -236,3 +233,41 @@ def test_anvil_killed_in_the_middle_is_a_chain_error_and_loses_nothing(tmp_path:
     partial = tape.load(tmp_path)
     assert partial.manifest["state"] == "failed"
     assert len(partial.table("blocks")) == 6
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from amm_sim import assemble, scenario
+from amm_sim.engine import recorder
+recorder.CHUNK = 4
+def show(prepared):
+    print(prepared.chain.anvil.pid, flush=True)
+def kill(progress):
+    if progress.done == 10:
+        os.kill(os.getpid(), signal.SIGKILL)
+loaded = scenario.load(Path(sys.argv[1]))
+assemble.run(loaded, Path(sys.argv[2]), reproduce="x", on_start=show, on_block=kill)
+"""
+
+
+def test_kill_9_leaves_the_recorded_blocks_and_no_anvil(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(SMALL), str(tmp_path)]
+    child = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert child.returncode == -signal.SIGKILL
+    partial = tape.load(tmp_path)
+    assert partial.manifest["state"] == "running"
+    assert len(partial.table("blocks")) == 8
+    assert len(partial.table("txs")) == partial.table("blocks")["transactions"].sum()
+    if sys.platform == "linux":
+        assert _gone(int(child.stdout))
+
+
+def _gone(pid: int) -> bool:
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
