@@ -64,6 +64,7 @@ contract VolSurface is IVolSurface {
 
     function list(Timestamp expiry, Wad[] calldata strikes) external {
         if (msg.sender != MARKET) revert OnlyMarket(msg.sender);
+        if (strikes.length > AnchorPack.MAX) revert TooManyStrikes(strikes.length, AnchorPack.MAX);
         _forgetExpired();
         _listed.push(expiry);
         _strikes[expiry] = SSTORE2.write(abi.encode(strikes));
@@ -122,6 +123,7 @@ contract VolSurface is IVolSurface {
         move.confidence = FixedPointMathLib.min(confidence.raw(), ONE);
         move.time = _years(expiry);
         move.spot = ORACLE.read().price.raw();
+        if (move.spot == 0) revert NoPrice();
         move.step = first ? type(uint256).max : _step(move.p, _heads[expiry].updatedAt);
         move.arbitrageFree = true;
         _setEarlier(move, expiry);

@@ -14,6 +14,9 @@ interface IVolSurface {
     error OnlyMarket(address caller);
     error NoVolFeed(Timestamp expiry);
     error UnknownExpiry(Timestamp expiry);
+    error TooManyStrikes(uint256 count, uint256 limit);
+    /// @notice The guard has never accepted a price.
+    error NoPrice();
 
     function params() external view returns (PricingParams memory);
 

@@ -6,6 +6,7 @@ import {Wad} from "../types/Units.sol";
 /// Anchors and weights of up to 12 strikes in three words: strike i at bits 64 * (i % 4) of word i / 4, the anchor in
 /// the low 32 bits (1e-8 vol), the weight in the high 32 (1e-9).
 library AnchorPack {
+    uint256 internal constant MAX = 12;
     uint256 internal constant VOL_UNIT = 1e10;
     uint256 internal constant WEIGHT_UNIT = 1e9;
 

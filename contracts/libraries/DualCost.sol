@@ -316,11 +316,11 @@ library DualCost {
     }
 
     /// @dev A Newton step, at most to the limit; where the slope does not fall or the step leaves the bracket, its
-    /// middle.
+    /// middle. A step of less than CLOSE is always taken.
     function _newton(Jet memory jet, int256 u, int256 low, int256 high, int256 limit) private pure returns (int256) {
         if (jet.g1 < 0) {
             int256 next = _clamp(u - _ratio(jet.g0, jet.g1), limit);
-            if (next > low && next < high) return next;
+            if (next > low && next < high || FixedPointMathLib.dist(next, u) < uint256(CLOSE >> 4)) return next;
         }
         return _clamp((low + high) >> 1, limit);
     }

@@ -1,13 +1,15 @@
-"""A vol surface and a ledger on chain with a driver in the market's place, and an independent reference in mpmath.
+"""A vol surface and a ledger on chain, a driver in the market's place, a reference in mpmath.
 
-The reference knows nothing of the contract's method: it maximises the objective by bisection of its derivative, or by
-a fine grid and bisection where the derivative has several roots, in 40 digits.
+The reference knows nothing of the contract's method: it maximises the objective by bisection of
+its derivative, or by a fine grid and bisection where the derivative has several roots, in 40
+digits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from mpmath import mp, mpf
@@ -83,9 +85,7 @@ class LedgerWorld:
         self.pull.must("post", PULL_ID, spot // 10**10, 0, -8, self.chain.time)
         self.spot = spot
 
-    def post_slice(
-        self, expiry: int, smile: Mapping[str, float], confidence: float = 1.0
-    ) -> None:
+    def post_slice(self, expiry: int, smile: Mapping[str, float], confidence: float = 1.0) -> None:
         self.feed.must("post", expiry, {k: wad(v) for k, v in smile.items()}, wad(confidence))
 
     def list(
@@ -264,7 +264,7 @@ class Reference:
         if self.impact == 0 or self.years(time) == 0 or self.limit == 0:
             return mpf(0)
         grid = [-self.limit + 2 * self.limit * i / pieces for i in range(pieces + 1)]
-        found = [_bisect(lambda u: self.slope(u, spot, time), a, b) for a, b in zip(grid, grid[1:], strict=False)]
+        found = [_bisect(lambda u: self.slope(u, spot, time), a, b) for a, b in pairwise(grid)]
         return max(found, key=lambda u: self.objective(u, spot, time))
 
     def cost(self, spot: mpf, time: int, pieces: int = 1) -> mpf:

@@ -1,6 +1,7 @@
 """The cost function on chain against an independent maximiser, and what convexity promises.
 
-Errors are in quote. The contract rounds every cost up; the bounds asserted here are what docs may quote.
+Errors are in quote. The contract rounds every cost up; the bounds asserted here are what docs may
+quote.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ROUND_UP = 1e-6
 """Largest overcharge of one trade of up to 100 contracts, quote."""
 
 TWO_MAXIMA = ((1500, 2000, 2600), 5e4)
-"""Strikes and V with which 800 long wings and 440 short at the money have a maximum at each clamp."""
+"""Strikes and V: 800 long wings and 440 short at the money have a maximum at each clamp."""
 
 Listed = Callable[..., tuple[LedgerWorld, int]]
 
@@ -55,7 +56,7 @@ def listed(chain: Chain) -> Listed:
 
 
 def fill(world: LedgerWorld, expiry: int, rng: np.random.Generator, scale: float) -> None:
-    """A random inventory of about ``scale`` contracts per strike, booked as reductions: no limits."""
+    """A random inventory of about ``scale`` contracts per strike, booked without limits."""
     count = len(world.strikes[expiry])
     sizes = rng.normal(0, scale, count).round(3)
     world.trade(
@@ -101,9 +102,7 @@ def test_cost_of_random_trade_is_exact_within_rounding(
     for _ in range(4):
         strike, is_call = int(rng.integers(12)), bool(rng.integers(2))
         spot = round(2000 * WAD * (1 + 0.002 * rng.normal()))
-        step = world.step(
-            expiry, strike, is_call, round(rng.normal(0, 25), 2), spot, opening=False
-        )
+        step = world.step(expiry, strike, is_call, round(rng.normal(0, 25), 2), spot, opening=False)
         assert 0 <= excess(world, expiry, step) <= ROUND_UP
 
 
@@ -216,7 +215,7 @@ def test_call_less_put_is_parity_within_two_wei(listed: Listed) -> None:
 
 
 def test_round_trips_never_profit_when_searched_by_an_optimiser(listed: Listed) -> None:
-    """Hill climbing on the gain of closed cycles of up to four legs, from inventories of both signs."""
+    """Hill climbing on the gain of closed cycles, from inventories of both signs."""
     rng = np.random.default_rng(10)
     world, expiry = listed()
     worst = -np.inf
@@ -261,10 +260,8 @@ def _steps(
 
 
 @pytest.mark.parametrize("true_shift", [-0.08, 0.05])
-def test_informed_trader_takes_at_most_half_v_du_squared(
-    listed: Listed, true_shift: float
-) -> None:
-    """Who knows that vols will be anchor + du w buys until the price is right: his gain is V du^2 / 2."""
+def test_informed_trader_takes_at_most_half_v_du_squared(listed: Listed, true_shift: float) -> None:
+    """Who knows that vols will be anchor + du w gains V du^2 / 2, trading until that."""
     world, expiry = listed()
     ref, time, spot = world.reference(expiry), world.chain.time, mpf(2000)
     worth = black(spot, ref.strikes[6], ref.years(time), ref.vol(6, mpf(true_shift)))["call"]
@@ -286,7 +283,9 @@ def test_trade_without_impact_costs_plain_black_76(listed: Listed) -> None:
         change = world.would(world.step(expiry, strike, True, 2.0))[0]
         price = black(mpf(2000), ref.strikes[strike], ref.years(time), ref.anchors[strike])["call"]
         assert change["shiftAfter"] == 0
-        plain = world.ledger.call("valueOf", world.step(expiry, strike, True, 1.0)["id"], world.spot)
+        plain = world.ledger.call(
+            "valueOf", world.step(expiry, strike, True, 1.0)["id"], world.spot
+        )
         assert abs(change["cost"] - 2 * plain["greeks"]["call"]) <= 2
         assert abs(mpf(change["cost"]) / WAD - 2 * price) <= 2e-17 * 3000
 
