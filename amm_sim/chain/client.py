@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from amm_sim.chain.anvil import Anvil
 from amm_sim.chain.artifacts import Artifacts
 from amm_sim.chain.codec import Codec, DecodedError, Event, Function
-from amm_sim.chain.rpc import RpcError
+from amm_sim.chain.rpc import Rpc, RpcError
 from amm_sim.errors import AmmSimError, ChainError
 
 GAS = 60_000_000
@@ -49,6 +48,42 @@ class Receipt:
         return [event.args for event in self.events if event.name == name]
 
 
+class Node(Protocol):
+    """A node that can be talked to: a child process, or one that somebody else runs."""
+
+    @property
+    def flags(self) -> Sequence[str]:
+        """How it was started, where that is known."""
+        ...
+
+    def connect(self) -> Rpc:
+        """A connection."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it, if it is ours."""
+        ...
+
+
+@dataclass(frozen=True)
+class Attached:
+    """An Anvil on loopback that somebody else runs and stops."""
+
+    port: int
+    flags: tuple[str, ...] = ()
+
+    def connect(self) -> Rpc:
+        """A connection; the node mines when told to, without fees and with room in its blocks."""
+        rpc = Rpc(self.port)
+        rpc.call("evm_setAutomine", False)
+        rpc.call("evm_setBlockGasLimit", hex(10**10))
+        rpc.call("anvil_setNextBlockBaseFeePerGas", "0x0")
+        return rpc
+
+    def stop(self) -> None:
+        """Not ours to stop."""
+
+
 class Chain:
     """One Anvil with the project's contracts.
 
@@ -56,7 +91,7 @@ class Chain:
     instead. Senders are any addresses: nothing is signed.
     """
 
-    def __init__(self, anvil: Anvil, artifacts: Artifacts) -> None:
+    def __init__(self, anvil: Node, artifacts: Artifacts) -> None:
         self.anvil = anvil
         self.rpc = anvil.connect()
         self.artifacts = artifacts
