@@ -14,6 +14,7 @@ import pytest
 from mpmath import mpf
 
 from amm_sim.chain import Chain, Revert
+from amm_sim.pricing.dual_cost import Board, trade_cost
 from tests.contracts.ledger_world import (
     SMILE,
     WAD,
@@ -143,6 +144,18 @@ def test_cost_of_a_book_with_two_maxima_takes_the_higher_one(listed: Listed) -> 
     for size in (-60.0, -5.0, 5.0, 60.0):
         step = world.step(expiry, 1, True, size, opening=False)
         assert 0 <= excess(world, expiry, step, pieces=50) <= 1e-6
+
+
+def test_float_twin_agrees_with_the_chain(listed: Listed) -> None:
+    world, expiry = listed()
+    fill(world, expiry, np.random.default_rng(4), 30)
+    book, years = world.book(expiry), (expiry - world.chain.time) / (365 * DAY)
+    arrays = (np.array(book[name]) / WAD for name in ("strikes", "anchors", "weights"))
+    board, net = Board(*arrays, book["impact"] / WAD, 0.25), np.array(book["net"]) / WAD
+    for option, size in (((3, True), 12.0), ((8, False), -40.0)):
+        seen = world.would(world.step(expiry, *option, size, opening=False))[0]
+        twin = trade_cost(board, net, option, size, 2000.0, years)
+        assert seen["cost"] / WAD == pytest.approx(twin, abs=1e-6)
 
 
 def test_shift_after_trade_is_the_maximiser(listed: Listed) -> None:
