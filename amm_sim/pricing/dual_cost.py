@@ -52,7 +52,7 @@ def weight(log_moneyness: float | Array, width: float) -> Array:
 
 
 def objective(board: Board, net: Array, spot: float, years: float, shift: float | Array) -> Array:
-    """The sum of q P(u) less V u^2 / 2, of calls; ``net`` (..., strikes) and ``shift`` broadcast."""
+    """Sum of q P(u) less V u^2 / 2, of calls; ``net`` (..., strikes) and ``shift`` broadcast."""
     shift = np.asarray(shift, dtype=np.float64)
     calls, _, _ = price(spot, board.strikes, years, board.vols(shift))
     value: Array = np.sum(net * calls, axis=-1) - board.impact * shift**2 / 2
