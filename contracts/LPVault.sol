@@ -136,6 +136,7 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
     function cancel(uint256 id) external nonReentrant {
         QueueLib.Queue storage queue = _queue(id);
         QueueLib.Request memory r = queue.items[id >> 1];
+        if (r.lp == address(0)) revert AlreadyClosed(id);
         if (r.lp != msg.sender) revert NotYours(id, r.lp);
         queue.close(id >> 1);
         emit RequestCancelled(id, msg.sender, Wad.wrap(r.amount));

@@ -295,7 +295,7 @@ contract VaultQueueTest is VaultBase {
         eq(held(CAROL), 77e18 + 1e12, "quote is back");
         eq(vault.pendingDeposits(), 0, "pending");
         vm.prank(ALICE);
-        vm.expectRevert(abi.encodeWithSelector(ILPVault.NotYours.selector, out, address(0)));
+        vm.expectRevert(abi.encodeWithSelector(ILPVault.AlreadyClosed.selector, out));
         vault.cancel(out);
     }
 
