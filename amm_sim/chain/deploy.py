@@ -23,7 +23,12 @@ PULL_ID = bytes.fromhex("ff61491a931112ddf1bd8147cd1b641375f79f5825126d665480874
 PUSH_DECIMALS = 8
 LISTER = DEPLOYER
 GUARDIAN = "0x00000000000000000000000000000000000d0003"
-POLICIES = {"band": "BandPolicy", "interval": "IntervalPolicy", "none": "NoHedgePolicy"}
+POLICIES = {
+    "band": "BandPolicy",
+    "interval": "IntervalPolicy",
+    "threshold": "ThresholdPolicy",
+    "none": "NoHedgePolicy",
+}
 VENUES = {"perp": "PerpVenue", "frictionless": "FrictionlessVenue"}
 CORE = {
     "oracle": "OracleGuard",
@@ -51,7 +56,7 @@ TABLES = (
     "hedge",
     "breaker",
 )
-CHOICES = ("quote_decimals", "policy", "venue", "band", "interval", "perp")
+CHOICES = ("quote_decimals", "policy", "venue", "band", "interval", "threshold", "perp")
 ENDOWMENT = 10**12
 """Quote with which the mock venue can pay profits."""
 

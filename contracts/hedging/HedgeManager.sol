@@ -20,6 +20,7 @@ import {VenueAccount} from "./VenueAccount.sol";
 /// remains is a recorded shortfall.
 contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     using SafeCastLib for uint256;
+    using SafeCastLib for int256;
     using VenueCalls for address;
 
     struct Fill {
@@ -78,8 +79,9 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     /// that the market has healed goes.
     function sync() external nonReentrant {
         Wad spot = ORACLE.read().price;
-        SWad before = SWad.wrap(stored.size);
-        SWad after_ = _sync(spot);
+        SWad before = SWad.wrap(stored.exposure);
+        SWad after_ = _exposure(_sync(spot));
+        stored.exposure = after_.rawS().toInt128();
         (BookGreeks memory greeks,,,) = LEDGER.aggregate(spot);
         Wad beyond = (greeks.delta + after_).absS().subFloor(Wad.wrap(stored.band));
         if (after_ == before) beyond = beyond.minWad(Wad.wrap(stored.shortfall));
@@ -88,7 +90,8 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
 
     function gate(SWad netDelta, Wad spot, Wad nav) external view {
         if (GATE_SLACK.isZero()) return;
-        Wad capacity = Wad.wrap(netDelta.isNegative() ? stored.canBuy : stored.canSell);
+        bool buys = netDelta.isNegative();
+        Wad capacity = Wad.wrap(buys ? stored.canBuy : stored.canSell) + _halfOrder(buys ? int256(1) : -1);
         Wad available = capacity + Wad.wrap(stored.band) + GATE_SLACK.mulDown(nav).divDown(spot);
         if (netDelta.absS() > available) revert HedgeCapacity(netDelta.absS(), available);
     }
@@ -108,7 +111,7 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     {
         input.bookDelta = greeks.delta;
         input.gamma = greeks.gamma;
-        input.hedgeDelta = position.size;
+        input.hedgeDelta = _exposure(position.size);
         input.spot = spot;
         input.nav = VAULT.navFast(spot).positive();
         input.cost = Wad.wrap(stored.cost);
@@ -168,9 +171,9 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         bytes memory data;
         if (!trade.isZeroS()) {
             _fund(trade, input.hedgeDelta, equity_, input.spot);
-            (ok, data) = VENUE.tryTrade(trade, _limit(trade, input.spot));
+            (ok, data) = VENUE.tryTrade(trade, _limit(trade, input.spot), ACTION_GAS);
         }
-        executed = _sync(input.spot) - input.hedgeDelta;
+        executed = _exposure(_sync(input.spot)) - input.hedgeDelta;
         if (!ok) emit HedgeFailed(decision.trade, data);
         _record(decision, input, executed, ok ? _price(data) : input.spot);
         _release(input.spot);
@@ -215,6 +218,7 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         beyond = (_net(input) + executed - decision.aim).absS().subFloor(decision.band);
         stored.band = decision.band.raw().toUint128();
         stored.shortfall = beyond.raw().toUint128();
+        stored.exposure = (input.hedgeDelta + executed).rawS().toInt128();
     }
 
     /// @dev With no trade due: tops margin up, or notes that a shortfall is over. False when there was neither.

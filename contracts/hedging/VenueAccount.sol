@@ -33,6 +33,7 @@ abstract contract VenueAccount is IHedgeManager {
         uint128 canSell;
         uint128 band;
         uint128 shortfall;
+        int128 exposure; // size and what is ordered, as of the last hedge or sync
     }
 
     /// Search of the largest size that fits, down to 1/4096; within 1/16 of it.
@@ -40,6 +41,9 @@ abstract contract VenueAccount is IHedgeManager {
     uint256 private constant REFINEMENTS = 4;
     /// The bid-ask is measured with this fraction of what the pool owns.
     uint256 private constant PROBE_FRACTION = 1000;
+    /// Gas that a venue may burn per call; a router with several venues behind it needs that much.
+    uint256 internal constant VIEW_GAS = 1_200_000;
+    uint256 internal constant ACTION_GAS = 5_000_000;
     Wad private constant UNLIMITED = Wad.wrap(type(uint128).max);
 
     address internal immutable QUOTE;
@@ -106,13 +110,18 @@ abstract contract VenueAccount is IHedgeManager {
     /// @dev The venue's statement, or the stored one when it cannot make any.
     function _live() internal view returns (VenuePosition memory position) {
         bool ok;
-        (ok, position) = VENUE.tryPosition(address(this));
+        (ok, position) = VENUE.tryPosition(address(this), VIEW_GAS);
         if (!ok) position = VenuePosition(SWad.wrap(stored.size), SWad.wrap(stored.equity), Wad.wrap(0));
+    }
+
+    /// @dev Position with orders that wait: nothing is ordered twice.
+    function _exposure(SWad size_) internal view returns (SWad) {
+        return size_ + VENUE.tryPending(address(this), VIEW_GAS);
     }
 
     /// @dev Reads position, bid-ask and capacity into storage; a venue that does not answer has no capacity.
     function _sync(Wad spot) internal returns (SWad size_) {
-        (bool ok, VenuePosition memory position) = VENUE.tryPosition(address(this));
+        (bool ok, VenuePosition memory position) = VENUE.tryPosition(address(this), VIEW_GAS);
         if (!ok) {
             (stored.canBuy, stored.canSell) = (0, 0);
             return SWad.wrap(stored.size);
@@ -128,12 +137,18 @@ abstract contract VenueAccount is IHedgeManager {
     function _measure(Wad spot, VenuePosition memory position) private {
         Wad owned = (position.equity + VAULT.cash().signed()).positive();
         SWad probe = Wad.wrap(owned.divDown(spot).raw() / PROBE_FRACTION + 1e12).signed();
-        VenueQuote memory ask = VENUE.tryQuote(probe);
-        VenueQuote memory bid = VENUE.tryQuote(-probe);
+        VenueQuote memory ask = VENUE.tryQuote(probe, VIEW_GAS);
+        VenueQuote memory bid = VENUE.tryQuote(-probe, VIEW_GAS);
         bool open = ask.ok && bid.ok;
         if (open) stored.cost = _halfSpread(ask.price, bid.price);
         stored.canBuy = open ? _capacity(1, owned, spot, position.size) : 0;
         stored.canSell = open ? _capacity(-1, owned, spot, position.size) : 0;
+    }
+
+    /// @dev Half of an order that waits.
+    function _halfOrder(int256 side) internal view returns (Wad) {
+        int256 waits = int256(stored.exposure) - stored.size;
+        return Wad.wrap(SWad.wrap(side * waits).positive().raw() / 2);
     }
 
     function _halfSpread(Wad ask, Wad bid) private pure returns (uint64) {
@@ -182,7 +197,7 @@ abstract contract VenueAccount is IHedgeManager {
     }
 
     function _fits(SWad trade, Wad limit) private view returns (bool) {
-        VenueQuote memory q = VENUE.tryQuote(trade);
+        VenueQuote memory q = VENUE.tryQuote(trade, VIEW_GAS);
         return q.ok && (trade.isNegative() ? q.price >= limit : q.price <= limit);
     }
 
@@ -203,7 +218,7 @@ abstract contract VenueAccount is IHedgeManager {
 
     /// @dev What filling `trade` costs against `spot`, >= 0.
     function _costOf(SWad trade, Wad spot) private view returns (Wad) {
-        VenueQuote memory q = VENUE.tryQuote(trade);
+        VenueQuote memory q = VENUE.tryQuote(trade, VIEW_GAS);
         if (!q.ok) return Wad.wrap(0);
         Wad worse = trade.isNegative() ? spot.subFloor(q.price) : q.price.subFloor(spot);
         return worse.mulUp(trade.absS());
@@ -234,11 +249,11 @@ abstract contract VenueAccount is IHedgeManager {
     }
 
     /// @dev After a trade: margin beyond target leverage goes home once leverage is as far below the target as
-    /// the top-up is above it.
+    /// the top-up is above it. An order that waits keeps its margin.
     function _release(Wad spot) internal {
         SWad held = SWad.wrap(stored.equity);
         if (TARGET_LEVERAGE.isZero() || held <= SWad.wrap(0)) return;
-        Wad notional = SWad.wrap(stored.size).absS().mulUp(spot);
+        Wad notional = SWad.wrap(stored.size).absS().maxWad(SWad.wrap(stored.exposure).absS()).mulUp(spot);
         Wad keep = notional.divUp(TARGET_LEVERAGE);
         Wad trigger = keep.mulUp(TOP_UP_LEVERAGE).divUp(TARGET_LEVERAGE);
         if (held.positive() <= trigger) return;
@@ -251,7 +266,7 @@ abstract contract VenueAccount is IHedgeManager {
         uint256 before = QUOTE.balanceOf(address(this));
         VAULT.debit(address(this), amount);
         QUOTE.safeApproveWithRetry(VENUE, amount.raw().toTokenDown(UNIT));
-        ok = VENUE.tryDeposit(amount);
+        ok = VENUE.tryDeposit(amount, ACTION_GAS);
         if (!ok) QUOTE.safeApproveWithRetry(VENUE, 0);
         _sendHome(before);
         if (ok) emit MarginMoved(amount.signed(), equity_ + amount.signed(), _leverage(notional, equity_ + amount.signed()));
@@ -259,7 +274,7 @@ abstract contract VenueAccount is IHedgeManager {
 
     function _withdraw(Wad amount, SWad equity_, Wad notional) private {
         uint256 before = QUOTE.balanceOf(address(this));
-        VENUE.tryWithdraw(amount);
+        VENUE.tryWithdraw(amount, ACTION_GAS);
         Wad received = _sendHome(before);
         if (received.isZero()) return;
         SWad left = equity_ - received.signed();

@@ -34,6 +34,26 @@ interface IHedgeVenue {
     function position(address account) external view returns (VenuePosition memory);
 }
 
+/// @title A venue whose orders wait for somebody else's execution
+interface IAsyncVenue is IHedgeVenue {
+    event OrderPlaced(address indexed account, SWad size, Wad limit, Timestamp executableAt, Timestamp expiresAt);
+    event OrderCancelled(address indexed account, SWad size, bytes reason);
+
+    error OrderPending(address account, SWad size);
+    error NoOrder(address account);
+    error OrderNotReady(Timestamp time, Timestamp readyAt);
+
+    /// @notice Ordered and neither filled nor cancelled; `position` does not contain it.
+    function pendingOf(address account) external view returns (SWad size);
+
+    /// @notice Fills an account's order at the price of now, or cancels it when it is too late or the price is worse
+    /// than its limit. Anyone, once the delay is over.
+    function execute(address account) external;
+
+    /// @notice Cancels an order whose time is over. Anyone.
+    function cancel(address account) external;
+}
+
 /// @title Keeps the pool's delta inside its policy's band, without an operator
 interface IHedgeManager {
     event Hedged(

@@ -2,8 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {
-    AuctionParams, BandParams, BreakerParams, HedgeParams, InsuranceParams, IntervalParams, MarginParams,
-    MarketParams, OracleParams, PricingParams, VaultParams
+    AsyncParams, AuctionParams, BandParams, BreakerParams, HedgeParams, InsuranceParams, IntervalParams,
+    MarginParams, MarketParams, OracleParams, PricingParams, RouterParams, VaultParams
 } from "../types/Params.sol";
 import {Seconds, Wad} from "../types/Units.sol";
 
@@ -149,6 +149,22 @@ library ParamBounds {
         _wad("breaker.freeLiquidity", p.freeLiquidity, 0, 1e18);
         _time("breaker.timeout", p.timeout, 0, 30 * DAY);
         _time("breaker.clear", p.clear, 0, 30 * DAY);
+    }
+
+    function check(AsyncParams memory p) internal pure {
+        _time("async.delay", p.delay, 0, DAY);
+        _time("async.lifetime", p.lifetime, p.delay.rawSeconds() + 1, 7 * DAY);
+        _wad("async.keeperFee", p.keeperFee, 0, 1000e18);
+    }
+
+    function check(RouterParams memory p) internal pure {
+        _wad("router.cap", p.cap, 0.1e18, 1e18);
+        _wad("router.probe", p.probe, 0.001e18, 1e18);
+        _time("router.quarantine", p.quarantine, 0, 30 * DAY);
+        _wad("router.targetLeverage", p.targetLeverage, 0.1e18, 50e18);
+        _wad("router.maxLeverage", p.maxLeverage, 0.1e18, 50e18);
+        _wad("router.delayRisk", p.delayRisk, 0, 0.1e18);
+        _order("router.targetLeverage", p.targetLeverage, "router.maxLeverage", p.maxLeverage);
     }
 
     /// @dev For structs that are declared elsewhere (venues).

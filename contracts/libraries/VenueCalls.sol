@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IHedgeVenue} from "../interfaces/IHedging.sol";
+import {IAsyncVenue, IHedgeVenue} from "../interfaces/IHedging.sol";
 import {VenuePosition, VenueQuote} from "../types/Types.sol";
 import {SWad, Wad} from "../types/Units.sol";
 
@@ -11,47 +11,64 @@ import {SWad, Wad} from "../types/Units.sol";
 library VenueCalls {
     error TooLittleGas(uint256 gas, uint256 required);
 
-    uint256 internal constant VIEW_GAS = 250_000;
-    uint256 internal constant ACTION_GAS = 600_000;
     uint256 private constant MAX_REASON = 256;
 
-    function tryQuote(address venue, SWad size) internal view returns (VenueQuote memory answer) {
-        (bool ok, bytes memory data) = _view(venue, abi.encodeCall(IHedgeVenue.quote, (size)), 96);
+    function tryQuote(address venue, SWad size, uint256 cap) internal view returns (VenueQuote memory answer) {
+        (bool ok, bytes memory data) = _view(venue, abi.encodeCall(IHedgeVenue.quote, (size)), 96, cap);
         if (!ok) return answer;
         (uint256 fills, uint256 price, uint256 cost) = abi.decode(data, (uint256, uint256, uint256));
         return VenueQuote(fills == 1 && price != 0, Wad.wrap(price), Wad.wrap(cost));
     }
 
     /// @dev Values beyond int128 are not credible, and would not fit storage.
-    function tryPosition(address venue, address owner) internal view returns (bool ok, VenuePosition memory answer) {
+    function tryPosition(address venue, address owner, uint256 cap)
+        internal
+        view
+        returns (bool ok, VenuePosition memory answer)
+    {
         bytes memory data;
-        (ok, data) = _view(venue, abi.encodeCall(IHedgeVenue.position, (owner)), 96);
+        (ok, data) = _view(venue, abi.encodeCall(IHedgeVenue.position, (owner)), 96, cap);
         if (!ok) return (false, answer);
         (int256 size, int256 equity, uint256 margin) = abi.decode(data, (int256, int256, uint256));
         ok = size == int128(size) && equity == int128(equity);
         answer = VenuePosition(SWad.wrap(size), SWad.wrap(equity), Wad.wrap(margin));
     }
 
+    /// @dev Ordered but not yet filled; zero at a venue that knows no such thing.
+    function tryPending(address venue, address owner, uint256 cap) internal view returns (SWad) {
+        (bool ok, bytes memory data) = _view(venue, abi.encodeCall(IAsyncVenue.pendingOf, (owner)), 32, cap);
+        if (!ok) return SWad.wrap(0);
+        int256 size = abi.decode(data, (int256));
+        return SWad.wrap(size == int128(size) ? size : int256(0));
+    }
+
     /// Returns data: the price (32 bytes) or the revert reason
-    function tryTrade(address venue, SWad size, Wad limit) internal returns (bool ok, bytes memory data) {
-        return _act(venue, abi.encodeCall(IHedgeVenue.trade, (size, limit)), 32);
+    function tryTrade(address venue, SWad size, Wad limit, uint256 cap)
+        internal
+        returns (bool ok, bytes memory data)
+    {
+        return _act(venue, abi.encodeCall(IHedgeVenue.trade, (size, limit)), 32, cap);
     }
 
-    function tryDeposit(address venue, Wad amount) internal returns (bool ok) {
-        (ok,) = _act(venue, abi.encodeCall(IHedgeVenue.depositMargin, (amount)), 0);
+    function tryDeposit(address venue, Wad amount, uint256 cap) internal returns (bool ok) {
+        (ok,) = _act(venue, abi.encodeCall(IHedgeVenue.depositMargin, (amount)), 0, cap);
     }
 
-    function tryWithdraw(address venue, Wad amount) internal returns (bool ok) {
-        (ok,) = _act(venue, abi.encodeCall(IHedgeVenue.withdrawMargin, (amount)), 0);
+    function tryWithdraw(address venue, Wad amount, uint256 cap) internal returns (bool ok) {
+        (ok,) = _act(venue, abi.encodeCall(IHedgeVenue.withdrawMargin, (amount)), 0, cap);
     }
 
-    function _view(address venue, bytes memory input, uint256 size) private view returns (bool ok, bytes memory data) {
-        _requireGas(VIEW_GAS);
+    function _view(address venue, bytes memory input, uint256 size, uint256 cap)
+        private
+        view
+        returns (bool ok, bytes memory data)
+    {
+        _requireGas(cap);
         if (venue.code.length == 0) return (false, "");
         uint256 length;
         assembly ("memory-safe") {
             data := mload(0x40)
-            ok := staticcall(VIEW_GAS, venue, add(input, 32), mload(input), add(data, 32), size)
+            ok := staticcall(cap, venue, add(input, 32), mload(input), add(data, 32), size)
             length := returndatasize()
             mstore(data, size)
             mstore(0x40, add(add(data, 32), size))
@@ -59,12 +76,15 @@ library VenueCalls {
         ok = ok && length >= size;
     }
 
-    function _act(address venue, bytes memory input, uint256 size) private returns (bool ok, bytes memory data) {
-        _requireGas(ACTION_GAS);
+    function _act(address venue, bytes memory input, uint256 size, uint256 cap)
+        private
+        returns (bool ok, bytes memory data)
+    {
+        _requireGas(cap);
         if (venue.code.length == 0) return (false, "");
         uint256 length;
         assembly ("memory-safe") {
-            ok := call(ACTION_GAS, venue, 0, add(input, 32), mload(input), 0, 0)
+            ok := call(cap, venue, 0, add(input, 32), mload(input), 0, 0)
             length := returndatasize()
             if gt(length, MAX_REASON) { length := MAX_REASON }
             data := mload(0x40)

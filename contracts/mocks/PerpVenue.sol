@@ -104,24 +104,15 @@ contract PerpVenue is IHedgeVenue {
 
     // ------------------------------------------------------------ trading
 
-    function quote(SWad size) external view returns (VenueQuote memory answer) {
+    function quote(SWad size) public view virtual returns (VenueQuote memory answer) {
         uint256 price = _fillPrice(size.rawS());
         if (!market.open || price == 0) return answer;
         uint256 distance = FixedPointMathLib.dist(price, market.index);
         return VenueQuote(true, Wad.wrap(price), Wad.wrap(distance).divUp(Wad.wrap(market.index)));
     }
 
-    function trade(SWad size, Wad limit) external returns (Wad price) {
-        price = Wad.wrap(_fillPrice(size.rawS()));
-        if (!market.open || price.isZero()) revert VenuePaused();
-        if (size.isNegative() ? price < limit : price > limit) revert VenueLimit(price, limit);
-        Account storage account = _settle(msg.sender);
-        int256 before = account.size;
-        account.margin -= _cost(size.rawS(), price.raw());
-        account.size += size.rawS();
-        market.skew += size.rawS();
-        if (FixedPointMathLib.abs(account.size) > FixedPointMathLib.abs(before)) _requireMargin(account);
-        emit VenueTraded(msg.sender, size, price, SWad.wrap(account.size));
+    function trade(SWad size, Wad limit) external virtual returns (Wad price) {
+        return _fill(msg.sender, size, limit);
     }
 
     function depositMargin(Wad amount) external {
@@ -166,6 +157,27 @@ contract PerpVenue is IHedgeVenue {
     }
 
     // ------------------------------------------------------------ inside
+
+    function _fill(address owner, SWad size, Wad limit) internal returns (Wad price) {
+        price = Wad.wrap(_fillPrice(size.rawS()));
+        if (!market.open || price.isZero()) revert VenuePaused();
+        if (size.isNegative() ? price < limit : price > limit) revert VenueLimit(price, limit);
+        Account storage account = _settle(owner);
+        int256 before = account.size;
+        account.margin -= _cost(size.rawS(), price.raw());
+        account.size += size.rawS();
+        market.skew += size.rawS();
+        if (FixedPointMathLib.abs(account.size) > FixedPointMathLib.abs(before)) _requireMargin(account);
+        emit VenueTraded(owner, size, price, SWad.wrap(account.size));
+    }
+
+    /// @dev A fee from an account's margin, in whole units, as far as margin goes.
+    function _payKeeper(address owner, Wad fee, address keeper) internal {
+        Account storage account = accounts[owner];
+        uint256 amount = SWad.wrap(account.margin).positive().minWad(fee).raw().floorUnit(UNIT);
+        account.margin -= int256(amount);
+        QUOTE.safeTransfer(keeper, amount / UNIT);
+    }
 
     function _fillPrice(int256 size) private view returns (uint256) {
         uint256 scale = SKEW_SCALE.mulDown(Wad.wrap(market.depth)).raw();

@@ -142,6 +142,23 @@ struct PerpParams {
     Wad maxLeverage; // notional / equity that a trade or withdrawal may leave
 }
 
+/// AsyncPerpVenue: a PerpVenue whose orders are filled later by somebody else.
+struct AsyncParams {
+    Seconds delay; // from the order to the first moment at which it may be filled
+    Seconds lifetime; // from the order to its end; > delay
+    Wad keeperFee; // quote paid from margin to whoever executes
+}
+
+/// HedgeRouter.
+struct RouterParams {
+    Wad cap; // largest share of a trade at one venue while others can take the rest; 1 = off
+    Wad probe; // largest share of a trade at a venue that comes back from quarantine
+    Seconds quarantine; // how long a venue that failed is left alone
+    Wad targetLeverage; // a venue's leverage after the router has funded it
+    Wad maxLeverage; // never traded into
+    Wad delayRisk; // added to the cost of a venue that fills later, as a share of the price
+}
+
 /// CircuitBreaker. Each trigger: 0 = off.
 struct BreakerParams {
     Wad navDrop; // fall of NAV within an hour, as a share

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {ONE} from "../types/Units.sol";
+
+/// Divides a trade over venues whose average cost per unit is linear in size, start + slope * q: the cheapest
+/// division makes the marginal costs start + 2 slope q equal wherever a venue is neither empty nor full.
+library SplitMath {
+    /// @dev start: quote per underlying, + worse for us; slope: quote per underlying squared; most: underlying.
+    struct Curve {
+        int256 start;
+        uint256 slope;
+        uint256 most;
+    }
+
+    uint256 private constant STEPS = 80;
+
+    /// @notice Sizes that add up to min(total, sum of most), at the least total cost.
+    function split(Curve[] memory curves, uint256 total) internal pure returns (uint256[] memory sizes) {
+        (int256 low, int256 high, uint256 most) = _range(curves, total);
+        if (most <= total) return _all(curves);
+        for (uint256 i; i < STEPS && high - low > 1; ++i) {
+            int256 middle = low + (high - low) / 2;
+            if (_sum(_sizes(curves, middle)) > total) high = middle;
+            else low = middle;
+        }
+        sizes = _sizes(curves, low);
+        _hand(curves, sizes, _sizes(curves, high), total - _sum(sizes));
+    }
+
+    /// @notice Average cost per unit of `size`, rounded up.
+    function cost(Curve memory curve, uint256 size) internal pure returns (int256) {
+        return curve.start + int256(FixedPointMathLib.fullMulDivUp(curve.slope, size, ONE));
+    }
+
+    function _sizes(Curve[] memory curves, int256 marginal) private pure returns (uint256[] memory sizes) {
+        sizes = new uint256[](curves.length);
+        for (uint256 i; i < curves.length; ++i) {
+            sizes[i] = _size(curves[i], marginal);
+        }
+    }
+
+    function _size(Curve memory curve, int256 marginal) private pure returns (uint256) {
+        if (marginal <= curve.start) return 0;
+        if (curve.slope == 0) return curve.most;
+        uint256 gap = uint256(marginal - curve.start);
+        return FixedPointMathLib.min(FixedPointMathLib.fullMulDiv(gap, ONE, 2 * curve.slope), curve.most);
+    }
+
+    /// @dev What rounding and flat curves left goes where one more unit of marginal cost makes room.
+    function _hand(Curve[] memory curves, uint256[] memory sizes, uint256[] memory room, uint256 left) private pure {
+        for (uint256 i; i < curves.length && left != 0; ++i) {
+            uint256 more = FixedPointMathLib.min(FixedPointMathLib.zeroFloorSub(room[i], sizes[i]), left);
+            sizes[i] += more;
+            left -= more;
+        }
+    }
+
+    function _range(Curve[] memory curves, uint256 total)
+        private
+        pure
+        returns (int256 low, int256 high, uint256 most)
+    {
+        (low, high) = (type(int256).max, type(int256).min);
+        for (uint256 i; i < curves.length; ++i) {
+            if (curves[i].most == 0) continue;
+            most += curves[i].most;
+            low = FixedPointMathLib.min(low, curves[i].start);
+            uint256 reach = FixedPointMathLib.min(curves[i].most, total);
+            high = FixedPointMathLib.max(high, cost(curves[i], 2 * reach) + 1);
+        }
+    }
+
+    function _all(Curve[] memory curves) private pure returns (uint256[] memory sizes) {
+        sizes = new uint256[](curves.length);
+        for (uint256 i; i < curves.length; ++i) {
+            sizes[i] = curves[i].most;
+        }
+    }
+
+    function _sum(uint256[] memory sizes) private pure returns (uint256 total) {
+        for (uint256 i; i < sizes.length; ++i) {
+            total += sizes[i];
+        }
+    }
+}
