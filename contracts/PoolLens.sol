@@ -14,6 +14,7 @@ import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IPoolLens} from "./interfaces/IPoolLens.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
+import {ShareMath} from "./libraries/ShareMath.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {Addresses, ExpiryBook, HedgeDecision, HedgeInput} from "./types/Types.sol";
 import {SWad, Timestamp, Wad, blockTime} from "./types/Units.sol";
@@ -99,8 +100,8 @@ contract PoolLens is IPoolLens {
         state.solvency = VAULT.solvency();
         state.insurance = INSURANCE.balance();
         state.freeLiquidity = VAULT.freeLiquidity();
-        state.sharePrice = VAULT.sharePrice();
         state.totalShares = VAULT.totalShares();
+        state.sharePrice = Wad.wrap(ShareMath.price(state.nav.nav.rawS(), state.totalShares.raw()));
         state.pendingDeposits = VAULT.pendingDeposits();
         state.pendingWithdrawals = VAULT.pendingWithdrawals();
         state.totalBalances = MARKET.totalBalances();
