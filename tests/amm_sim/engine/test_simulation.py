@@ -271,3 +271,22 @@ def _gone(pid: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_snapshot_equals_the_contracts_own_views(prepared: Prepared) -> None:
+    for simulation in prepared.paths([5]):
+        for _ in range(30):
+            simulation.step()
+        state, chain = simulation.head.pool, prepared.chain
+        vault = prepared.deployment.at(chain, "vault")
+        assert state["sharePrice"] == vault.call("sharePrice") != 10**18
+        assert state["nav"] == vault.call("navParts")
+        assert state["solvency"] == vault.call("solvency")
+        assert state["mode"] == prepared.deployment.at(chain, "breaker").call("mode")
+        traders = [a.address for a in simulation.actors if a.kind == "retail"]
+        for account, seen in zip(traders, prepared.pool.accounts(traders), strict=True):
+            below, margin = (
+                prepared.deployment.at(chain, "margin").call("liquidatable", account).values()
+            )
+            assert (seen["liquidatable"], seen["margin"]) == (below, margin)
+            assert seen["legs"] == prepared.deployment.at(chain, "market").call("legsOf", account)
