@@ -11,10 +11,12 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from web3 import HTTPProvider, Web3
 
 from amm_sim import assemble, scenario
 from amm_sim.assemble import Prepared
@@ -41,7 +43,7 @@ class Log:
     def keep(self, block: Callable[..., Block]) -> Callable[..., Block]:
         """The port's ``block`` that also writes down what it is given."""
 
-        def kept(at: int, transactions: list[Transaction], accounts: list[str] = ()) -> Block:  # type: ignore[assignment]
+        def kept(at: int, transactions: list[Transaction], accounts: Sequence[str] = ()) -> Block:
             self.blocks.append((at, list(transactions)))
             self.accounts += len(accounts)
             return block(at, transactions, accounts)
@@ -70,7 +72,7 @@ def with_agents(prepared: Prepared, log: Log) -> tuple[float, int]:
 
 
 def without_agents(prepared: Prepared, log: Log, *, look: bool) -> float:
-    """Seconds of the same blocks alone: with the pool's state after each (what a record needs) or not."""
+    """Seconds of the same blocks alone, with the pool's state after each or without."""
 
     def send() -> None:
         for at, transactions in log.blocks:
@@ -107,7 +109,10 @@ def crash(hours: float) -> dict[str, Any]:
 
 
 def drift() -> dict[str, float]:
-    """Seconds of the last sixth over the first sixth of many one-transaction blocks, and Anvil's memory."""
+    """Speed late over speed early in many one-transaction blocks, and Anvil's memory.
+
+    The fastest of three laps on each side: what else the machine does counts less.
+    """
     loaded = scenario.load(CRASH, {"run.duration": 3600})
     with assemble.prepare(loaded) as prepared:
         simulation = prepared.simulation()
@@ -121,7 +126,11 @@ def drift() -> dict[str, float]:
                 pool.block(now, [poke], look=False)
             laps.append(time.perf_counter() - began)
         megabytes = prepared.chain.anvil.resident_megabytes()
-    return {"first_over_last": laps[0] / laps[-1], "megabytes": megabytes, "blocks": DRIFT_BLOCKS}
+    return {
+        "first_over_last": min(laps[:3]) / min(laps[3:]),
+        "megabytes": megabytes,
+        "blocks": DRIFT_BLOCKS,
+    }
 
 
 def order() -> dict[str, float]:
@@ -143,8 +152,6 @@ def order() -> dict[str, float]:
 
 def web3_automine() -> float:
     """Transactions per second of the same poke through web3.py, one by one."""
-    from web3 import HTTPProvider, Web3
-
     loaded = scenario.load(CRASH, {"run.duration": 3600})
     with assemble.prepare(loaded) as prepared:
         prepared.chain.rpc.call("evm_setAutomine", True)
@@ -196,9 +203,8 @@ def main() -> None:
     }
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     for name, row in gates.items():
-        print(
-            f"{'met   ' if row['met'] else 'MISSED'} {name}: {row['value']} (target {row['target']})"
-        )
+        word = "met   " if row["met"] else "MISSED"
+        print(f"{word} {name}: {row['value']} (target {row['target']})")
 
 
 if __name__ == "__main__":

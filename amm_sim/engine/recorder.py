@@ -15,7 +15,6 @@ from typing import Any
 
 import polars as pl
 
-from amm_sim import tape
 from amm_sim.errors import SetupError
 from amm_sim.tape import EXACT, TABLES
 
@@ -26,6 +25,7 @@ LARGEST = 10**38
 
 
 WHOLE = pl.Decimal(38, 0)
+"""Integers of more than 64 bits that are no fixed-point numbers."""
 
 
 def to_whole(value: int) -> Decimal | None:
@@ -145,4 +145,3 @@ def _empty(folder: Path) -> None:
         path.unlink()
 
 
-__all__ = ["CHUNK", "PARTS", "Recorder", "Table", "tape", "to_exact"]
