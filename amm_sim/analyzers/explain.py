@@ -19,7 +19,7 @@ from amm_sim.analyzers.frames import Floats, event_sum, floats
 from amm_sim.analyzers.hedging import hedge_profit, lp_flows
 from amm_sim.pricing.black76 import vega as black76_vega
 from amm_sim.tape import Tape
-from amm_sim.types import Metric
+from amm_sim.types import LP_FLOWS, Metric
 from amm_sim.units import YEAR, from_wad, to_wad
 
 MIN_STEPS = 2
@@ -38,8 +38,8 @@ def explain(tape: Tape) -> list[tuple[str, int]]:
 
 
 def residual_share(terms: list[tuple[str, int]]) -> float:
-    """|residual| as a share of the sum of all terms' absolute values; 0 when nothing happened."""
-    total = sum(abs(value) for _, value in terms)
+    """|residual| as a share of the sum of |terms| without LP flows; 0 when nothing happened."""
+    total = sum(abs(value) for name, value in terms if name != LP_FLOWS)
     return abs(terms[-1][1]) / total if total else 0.0
 
 
@@ -111,7 +111,7 @@ def _flows(tape: Tape, pool: pl.DataFrame) -> dict[str, float]:
         "fees": _after_start(tape, pool, "traded", "result_fee") * (1.0 - share),
         "liquidation penalties": _after_start(tape, pool, "bid_filled", "penalty") * to_vault,
         "credit losses": -debt - float(uncovered[-1] - uncovered[0]),
-        "LP flows": float(flows[-1] - flows[0]),
+        LP_FLOWS: float(flows[-1] - flows[0]),
     }
 
 

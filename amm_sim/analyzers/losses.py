@@ -41,7 +41,7 @@ def metrics(tape: Tape) -> list[Metric]:
     return [
         *(Metric(f"bad_debt_{cause}", loss, "quote") for cause, loss in debt.items()),
         Metric("bad_debt_insured", insured, "quote"),
-        Metric("bad_debt_borne_by_pool", total - insured, "quote"),
+        Metric("bad_debt_borne_by_pool", max(total - insured, 0.0), "quote"),
         Metric("liquidation_penalties", event_sum(tape, "bid_filled", "penalty"), "quote"),
         *(Metric(name, count, "count") for name, count in liquidations(tape).items()),
     ]

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from amm_sim.tape import Tape
-from amm_sim.types import Evaluation, Mode
+from amm_sim.types import LP_FLOWS, Evaluation, Mode
 
 INK, MUTED, GRID = "#1c2733", "#6b7a8a", "#e6ebf0"
 BLUE, ORANGE, GREEN, RED, PURPLE = "#1f6fb4", "#d9822b", "#2e8b57", "#c0392b", "#7d5ba6"
@@ -115,15 +115,15 @@ def scale(tape: Tape) -> go.Figure:
 
 
 def explain(evaluation: Evaluation) -> go.Figure:
-    """The change of NAV by its causes."""
-    figure = _figure("Why NAV changed", "quote")
-    names = [name for name, _ in evaluation.explain] + ["change of NAV"]
-    values = [value for _, value in evaluation.explain]
+    """The change of NAV by its causes, what liquidity providers brought or took left out."""
+    figure = _figure("Why NAV changed, deposits and withdrawals of LPs aside", "quote")
+    terms = [(name, value) for name, value in evaluation.explain if name != LP_FLOWS]
+    total = sum(value for _, value in terms)
     figure.add_trace(
         go.Waterfall(
-            x=names,
-            y=[*values, sum(values)],
-            measure=["relative"] * len(values) + ["total"],
+            x=[*(name for name, _ in terms), "profit of the pool"],
+            y=[*(value for _, value in terms), total],
+            measure=["relative"] * len(terms) + ["total"],
             increasing={"marker": {"color": GREEN}},
             decreasing={"marker": {"color": RED}},
             totals={"marker": {"color": BLUE}},

@@ -37,7 +37,10 @@ TILES = (
     ("hedge_tracking_ratio", "P&L deviation, hedged / unhedged"),
     ("bad_debt_borne_by_pool", "bad debt borne by LPs"),
     ("hedges", "hedges"),
+    ("trades_bought", "option trades, trader buys"),
+    ("trades_sold", "option trades, trader sells"),
     ("auctions", "liquidation auctions"),
+    ("closed_by_pool", "insolvent accounts closed by the pool"),
     ("mode_changes", "changes of mode"),
 )
 

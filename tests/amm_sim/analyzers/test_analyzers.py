@@ -97,6 +97,8 @@ def test_explain_terms_by_hand() -> None:
 
 def test_explain_residual_share_is_of_absolute_terms() -> None:
     assert explain.residual_share([("a", 60), ("b", -30), ("residual", 10)]) == pytest.approx(0.1)
+    with_deposit = [("a", 60), ("LP flows", 900), ("b", -30), ("residual", 10)]
+    assert explain.residual_share(with_deposit) == pytest.approx(0.1)
     assert explain.residual_share([("residual", 0)]) == 0.0
 
 
