@@ -1,0 +1,1 @@
+"""A risk engine for a decentralised options AMM, on its real contracts."""

@@ -2,7 +2,7 @@
 
 AmmSimError
 ├── ScenarioError      bad input: exit code 2, one line that names key, value and what is allowed
-├── SetupError         a tool is missing or of another version, a port is in use, a folder is not writable: exit code 2
+├── SetupError         a tool, a version, a port or a folder does not fit: exit code 2
 └── ChainError         the adapter broke, not the protocol: exit code 1
 
 A revert of the protocol is never an exception: it is data (see ``types.Outcome``).
@@ -18,7 +18,10 @@ class AmmSimError(Exception):
 
 
 class ScenarioError(AmmSimError):
-    """Bad input. ``path`` is the dotted key or file, ``value`` what was given, ``allowed`` what would do."""
+    """Bad input.
+
+    ``path`` is the dotted key or file, ``value`` what was given, ``allowed`` what would do.
+    """
 
     exit_code = 2
 
@@ -30,10 +33,16 @@ class ScenarioError(AmmSimError):
 
 
 class SetupError(AmmSimError):
-    """The surroundings do not fit: a missing tool, a wrong version, a port in use, an unwritable folder."""
+    """The surroundings do not fit.
+
+    A missing tool, a wrong version, a port in use, an unwritable folder.
+    """
 
     exit_code = 2
 
 
 class ChainError(AmmSimError):
-    """The chain adapter broke: Anvil died, an answer was malformed, an order of transactions was violated."""
+    """The chain adapter broke.
+
+    Anvil died, an answer was malformed, an order of transactions was violated.
+    """

@@ -1,8 +1,9 @@
 """The full record of a run: what the recorder writes and analyzers read.
 
-A run folder holds ``manifest.json`` and one Parquet table per name below, plus one per event (``event_<snake name>``)
-whose columns come from the ABI: ``block, time, tx, log, contract`` and the event's arguments, structs flattened with
-``_``. Wads are exact ``Decimal(38, 18)``; a table without rows still has its columns.
+A run folder holds ``manifest.json`` and one Parquet table per name below, plus one per event
+(``event_<snake name>``) whose columns come from the ABI: ``block, time, tx, log, contract`` and
+the event's arguments, structs flattened with ``_``. Wads are exact ``Decimal(38, 18)``; a table
+without rows still has its columns.
 """
 
 from __future__ import annotations
@@ -130,7 +131,11 @@ TABLES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Tape:
-    """One run. ``tables`` maps a table's name to its frame; ``table`` adds the declared columns where it is empty."""
+    """One run.
+
+    ``tables`` maps a table's name to its frame; ``table`` adds the declared columns where it is
+    empty.
+    """
 
     manifest: Mapping[str, Any]
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
@@ -169,7 +174,10 @@ def load(folder: Path) -> Tape:
 
 
 def _parts(folder: Path) -> dict[str, list[Path]]:
-    """What a run that is still going, or was killed, has written: ``parts/<table>-<number>.parquet``."""
+    """What a run that is still going, or was killed, has written.
+
+    ``parts/<table>-<number>.parquet``.
+    """
     found: dict[str, list[Path]] = {}
     for path in sorted((folder / "parts").glob("*-?????.parquet")):
         found.setdefault(path.stem[:-6], []).append(path)

@@ -1,8 +1,9 @@
 """Values that cross module borders: orders, what agents see, results.
 
-Floats here are for decisions; the exact integers of the chain go straight to the recorder. Prices and amounts are in
-quote, sizes in contracts (+ long, - short, from the trader's side), volatilities and ratios in 1 = 100 %, times in
-seconds since 1970, Greeks from the pool's side (+ the pool gains if the variable rises).
+Floats here are for decisions; the exact integers of the chain go straight to the recorder. Prices
+and amounts are in quote, sizes in contracts (+ long, - short, from the trader's side),
+volatilities and ratios in 1 = 100 %, times in seconds since 1970, Greeks from the pool's side (+
+the pool gains if the variable rises).
 """
 
 from __future__ import annotations
@@ -41,22 +42,30 @@ class SeriesKey:
 
     @property
     def id(self) -> int:
+        """The chain's SeriesId."""
         return series_id(self.expiry, self.strike_index, self.is_call)
 
     @staticmethod
     def from_id(value: int) -> SeriesKey:
+        """The series of a SeriesId."""
         return SeriesKey(value >> 16, value >> 8 & 0xFF, bool(value & 1))
 
 
-# ------------------------------------------------------------------ orders: what an agent may ask of the chain
+# ------------------------------------------------------ orders: what an agent may ask of the chain
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An intent. Subclasses name the action; the chain layer knows contract, function and encoding."""
+    """An intent.
+
+    Subclasses name the action; the chain layer knows contract, function and encoding.
+    """
 
     delay: int = field(default=0, kw_only=True)
-    """Seconds that the order is held back beyond its sender's latency: congestion, a slow keeper."""
+    """Seconds that the order is held back beyond its sender's latency.
+
+    Congestion, a slow keeper.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,10 @@ class Withdraw(Order):
 
 @dataclass(frozen=True, slots=True)
 class Trade(Order):
-    """Buy (+) or sell (-) ``size`` contracts; ``limit`` bounds the signed cash paid (negative: least receipt)."""
+    """Buy (+) or sell (-) ``size`` contracts.
+
+    ``limit`` bounds the signed cash paid (negative: least receipt).
+    """
 
     series: int
     size: float
@@ -84,6 +96,8 @@ class Trade(Order):
 
 @dataclass(frozen=True, slots=True)
 class StartAuction(Order):
+    """Start the liquidation auction of an account under maintenance margin."""
+
     account: str
 
 
@@ -99,11 +113,15 @@ class Bid(Order):
 
 @dataclass(frozen=True, slots=True)
 class CloseInsolvent(Order):
+    """Let the pool close an account whose insolvent auction ran out."""
+
     account: str
 
 
 @dataclass(frozen=True, slots=True)
 class EndAuction(Order):
+    """End the auction of an account that is healthy again."""
+
     account: str
 
 
@@ -123,53 +141,65 @@ class RequestWithdrawal(Order):
 
 @dataclass(frozen=True, slots=True)
 class ProcessQueue(Order):
+    """Serve up to ``count`` requests of each LP queue."""
+
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class PokeOracle(Order):
-    pass
+    """Record an observation for the guard's TWAP."""
 
 
 @dataclass(frozen=True, slots=True)
 class PokeBreaker(Order):
-    pass
+    """Re-examine every trigger of the breaker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refresh(Order):
+    """Revalue an expiry at the oracle's price."""
+
     expiry: int
 
 
 @dataclass(frozen=True, slots=True)
 class Hedge(Order):
-    pass
+    """Let the pool hedge if its policy says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncHedge(Order):
-    pass
+    """Read the venue position into storage."""
 
 
 @dataclass(frozen=True, slots=True)
 class TouchAccount(Order):
+    """Recompute what an account's debts exceed its collateral by."""
+
     account: str
 
 
 @dataclass(frozen=True, slots=True)
 class SettleExpiry(Order):
+    """Fix an expiry's settlement price by a round of the push feed."""
+
     expiry: int
     round_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep(Order):
+    """Settle up to ``count`` accounts of a settled expiry."""
+
     expiry: int
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Tighten(Order):
+    """The guardian's tightening of the mode."""
+
     mode: Mode
 
 
@@ -216,7 +246,7 @@ class PostVol(Order):
 
 @dataclass(frozen=True, slots=True)
 class PostVenue(Order):
-    """The hedge venue's own reference price, its depth multiple (1 = normal) and whether it is open."""
+    """The hedge venue's reference price, its depth multiple (1 = normal), and whether it is open."""
 
     price: float
     depth: float
@@ -286,7 +316,10 @@ class PoolView:
     fees: dict[str, float] = field(default_factory=dict)
     """MarketParams as floats: what a trader needs to estimate the fee."""
     push_price: float = 0.0
-    """Answer of that round; 0 before the first. With its time all that a publisher needs of its own past."""
+    """Answer of that round; 0 before the first.
+
+    With its time all that a publisher needs of its own past.
+    """
     push_time: int = 0
     auction: dict[str, float] = field(default_factory=dict)
     """AuctionParams as floats: what a liquidator needs to price a bid."""
@@ -294,6 +327,8 @@ class PoolView:
 
 @dataclass(frozen=True, slots=True)
 class LegView:
+    """A position in one series, in contracts."""
+
     series: int
     size: float
 
@@ -320,10 +355,11 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class Smile:
-    """Shape of the outside surface around its front at-the-money level; ``pricing/smile.py`` makes slices of it.
+    """Shape of the outside surface around its front level; pricing.smile makes slices of it.
 
-    ``rho`` and ``eta`` are those of a power-law SSVI surface (Gatheral and Jacquier 2014), free of static arbitrage
-    for eta^2 (1 + |rho|) <= 4; forward variance decays from the front level to ``long_vol`` with ``decay`` days.
+    ``rho`` and ``eta`` are those of a power-law SSVI surface (Gatheral and Jacquier 2014), free
+    of static arbitrage for eta^2 (1 + |rho|) <= 4; forward variance decays from the front level
+    to ``long_vol`` with ``decay`` days.
     """
 
     rho: float = -0.15
@@ -381,7 +417,10 @@ class Outcome:
 
 
 class Read(StrEnum):
-    """What an agent declares that it reads; the engine batches the reads of all agents that are due."""
+    """What an agent declares that it reads.
+
+    The engine batches the reads of all agents that are due.
+    """
 
     POOL = "pool"
     OWN = "own"
@@ -406,7 +445,10 @@ class Seen:
 
 
 class Agent(Protocol):
-    """One behaviour. Implementations are frozen dataclasses whose other fields are the scenario's keys."""
+    """One behaviour.
+
+    Implementations are frozen dataclasses whose other fields are the scenario's keys.
+    """
 
     @property
     def name(self) -> str:

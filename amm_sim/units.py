@@ -1,7 +1,8 @@
 """The only place that knows 10**18.
 
-``to_wad`` and ``from_wad`` convert between the chain's 18-decimal integers and floats or Decimals; ``quantize`` is the
-one rounding that every decision passes through, so that processors whose libm differ in the last bit still agree.
+``to_wad`` and ``from_wad`` convert between the chain's 18-decimal integers and floats or
+Decimals; ``quantize`` is the one rounding that every decision passes through, so that processors
+whose libm differ in the last bit still agree.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ def exact(value: int) -> Decimal:
 
 
 def quantize(value: float, digits: int = SIGNIFICANT) -> float:
-    """``value`` rounded to ``digits`` significant digits: every decision passes through here once."""
+    """``value`` rounded to ``digits`` significant digits.
+
+    Every decision passes through here once.
+    """
     if value == 0.0 or not math.isfinite(value):
         return value
     return float(f"{value:.{digits - 1}e}")

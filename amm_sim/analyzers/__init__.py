@@ -34,13 +34,15 @@ def verdict(tape: Tape, state: solvency.Solvency) -> str:
     change = state.nav_end - state.nav_start
     debt = sum(losses.bad_debt(tape).values())
     tail = (
-        f"Its share price fell at most {state.drawdown:.1%} from a peak, accounts left {debt:,.0f} of bad debt, and it "
+        f"Its share price fell at most {state.drawdown:.1%} from a peak, accounts left {debt:,.0f} "
+        "of bad debt, and it "
         f"ended with a net asset value of {state.nav_end:,.0f} ({change:+,.0f})."
     )
     if state.insolvent_at is None:
         return f"The pool stayed solvent: it could pay every long in full at every block. {tail}"
     when = datetime.fromtimestamp(state.insolvent_at, UTC).strftime("%d %b %Y %H:%M UTC")
     return (
-        f"The pool became insolvent on {when}: at worst it could pay {state.least_scale:.2%} of what it owed "
+        f"The pool became insolvent on {when}: at worst it could pay {state.least_scale:.2%} of "
+        "what it owed "
         f"({state.worst_shortfall:,.0f} short). {tail}"
     )

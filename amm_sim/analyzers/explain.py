@@ -1,10 +1,11 @@
 """P&L explain: the change of NAV as a sum of terms and a residual, exact to the wei.
 
-Between two blocks the option book moves by its Greeks at the first (delta, gamma, theta from the chain; vega from the
-float reference, strike by strike, for the move of the anchors: by the envelope theorem a shift of u alone does not
-change C(q) to first order). The hedge term is measured: the change of venue equity less margin transfers. The
-remaining terms are flows that the events name. What no term explains is the residual; all terms and the residual sum
-to the change of NAV exactly, in integers.
+Between two blocks the option book moves by its Greeks at the first (delta, gamma, theta from the
+chain; vega from the float reference, strike by strike, for the move of the anchors: by the
+envelope theorem a shift of u alone does not change C(q) to first order). The hedge term is
+measured: the change of venue equity less margin transfers. The remaining terms are flows that the
+events name. What no term explains is the residual; all terms and the residual sum to the change
+of NAV exactly, in integers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ MIN_STEPS = 2
 
 
 def explain(tape: Tape) -> list[tuple[str, int]]:
-    """Terms as 18-decimal integers, the residual last; their sum is the last NAV less the first, to the wei."""
+    """Terms as 18-decimal integers, the residual last.
+
+    Their sum is the last NAV less the first, to the wei.
+    """
     pool = tape.table("pool")
     if len(pool) < MIN_STEPS:
         return [("residual", 0)]
@@ -58,7 +62,10 @@ def _book(tape: Tape, pool: pl.DataFrame) -> dict[str, float]:
 
 
 def _vega(expiries: pl.DataFrame, spot: dict[int, float]) -> float:
-    """What moved anchors cost the pool: minus the sum over strikes of net position, vega and change of anchor."""
+    """What moved anchors cost the pool.
+
+    Minus the sum over strikes of net position, vega and change of anchor.
+    """
     total = 0.0
     for _, rows in expiries.group_by("expiry", maintain_order=True):
         live = rows.filter(pl.col("strikes").list.len() > 0)
@@ -90,7 +97,7 @@ def _settlement(tape: Tape) -> float:
 
 
 def _hedge(tape: Tape, pool: pl.DataFrame) -> dict[str, float]:
-    """The venue position's P&L, split into its market move at the oracle's price, its cost, and the rest."""
+    """The venue position's P&L: market move at the oracle's price, cost, and the rest."""
     total = float(hedge_profit(tape)[-1])
     move = float(floats(pool, "hedge_size")[:-1] @ np.diff(floats(pool, "spot")))
     cost = event_sum(tape, "hedged", "cost")

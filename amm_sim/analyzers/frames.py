@@ -23,7 +23,10 @@ def event_sum(tape: Tape, event: str, column: str) -> float:
 
 
 def event_by_block(tape: Tape, event: str, column: str, blocks: npt.NDArray[np.int64]) -> Floats:
-    """An event's column summed per block of ``blocks`` (ascending); rows of other blocks are left out."""
+    """An event's column summed per block of ``blocks`` (ascending).
+
+    Rows of other blocks are left out.
+    """
     total = np.zeros(len(blocks))
     frame = tape.event(event)
     if frame is None or len(blocks) == 0:

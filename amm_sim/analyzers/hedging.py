@@ -15,7 +15,10 @@ HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Standard deviations of the pool's P&L per period, in quote; ``ratio`` is hedged / unhedged."""
+    """Standard deviations of the pool's P&L per period, in quote.
+
+    ``ratio`` is hedged / unhedged.
+    """
 
     hedged: float
     unhedged: float
@@ -26,7 +29,10 @@ class Tracking:
 
 
 def hedge_profit(tape: Tape) -> Floats:
-    """Cumulative P&L of the venue position per block: its equity less the margin that went there."""
+    """Cumulative P&L of the venue position per block.
+
+    Its equity less the margin that went there.
+    """
     pool = tape.table("pool")
     blocks = pool["block"].to_numpy()
     moved = event_by_block(tape, "margin_moved", "amount", blocks)
@@ -42,7 +48,7 @@ def lp_flows(tape: Tape) -> Floats:
 
 
 def tracking(tape: Tape, period: int = HOUR) -> Tracking:
-    """Compares the P&L of book and hedge with that of the book alone, over periods of ``period`` seconds."""
+    """Compares the P&L of book and hedge with that of the book alone, per ``period`` seconds."""
     pool = tape.table("pool")
     if len(pool) < 2:
         return Tracking(0.0, 0.0, 1.0, 0.0, 0)

@@ -22,7 +22,10 @@ def bad_debt(tape: Tape) -> dict[str, float]:
 
 
 def liquidations(tape: Tape) -> dict[str, int]:
-    """Accounts liquidated: auctions started, fills of solvent and insolvent auctions, closes by the pool."""
+    """Accounts liquidated.
+
+    Auctions started, fills of solvent and insolvent auctions, closes by the pool.
+    """
     fills = tape.event("bid_filled")
     insolvent = 0 if fills is None else len(fills.filter(pl.col("insolvent")))
     return {

@@ -13,7 +13,10 @@ from amm_sim.types import Metric, Mode
 
 @dataclass(frozen=True, slots=True)
 class Solvency:
-    """The pool's life in a few numbers. ``insolvent_at`` is the first time with scale < 1, None if never."""
+    """The pool's life in a few numbers.
+
+    ``insolvent_at`` is the first time with scale < 1, None if never.
+    """
 
     insolvent_at: int | None
     least_scale: float
@@ -52,7 +55,10 @@ def solvency(tape: Tape) -> Solvency:
 
 
 def drawdown(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    """Largest fall from a running maximum, as a share of that maximum; 0 for an empty or rising path."""
+    """Largest fall from a running maximum, as a share of that maximum.
+
+    0 for an empty or rising path.
+    """
     if len(values) == 0:
         return 0.0
     peak = np.maximum.accumulate(values)

@@ -8,9 +8,9 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 import pytest
-from amm_sim.pricing.black76 import price
 
 from amm_sim.analyzers import activity, evaluate, explain, hedging, losses, solvency
+from amm_sim.pricing.black76 import price
 from amm_sim.tape import TABLES, Tape
 from amm_sim.units import YEAR, to_wad
 from tests.amm_sim.analyzers.tapes import HOUR, START, crash_tape, empty_tape, frame
