@@ -306,11 +306,16 @@ abstract contract World is Base {
 
     /// Five strikes around 2000: 1600, 1800, 2000, 2200, 2400.
     function list(uint256 time) internal returns (Timestamp expiry) {
+        return listAround(time, SPOT);
+    }
+
+    /// Five strikes at 80, 90, 100, 110 and 120 % of `middle`.
+    function listAround(uint256 time, uint256 middle) internal returns (Timestamp expiry) {
         expiry = Timestamp.wrap(uint64(block.timestamp + time));
         postVol(expiry, VOL);
         Wad[] memory strikes = new Wad[](5);
         for (uint256 i; i < 5; ++i) {
-            strikes[i] = _w(1600e18 + 200e18 * i);
+            strikes[i] = _w(middle * (8 + i) / 10);
         }
         market.list(expiry, strikes);
     }
