@@ -150,6 +150,8 @@ class Prepared:
     parameters: dict[str, dict[str, str | int]]
     seconds: float
     """Wall time that the preparation took."""
+    setup: tuple[dict[str, Any], ...] = ()
+    """What was sent before the start, as rows of the table ``calls``."""
 
     def simulation(
         self, recorder: Recorder | None = None, on_block: Callable[[Progress], None] | None = None
@@ -213,6 +215,7 @@ def prepare(
     node = node or Node()
     anvil = Anvil(genesis, port=node.port, fork=node.fork, code_limit=artifacts.production)
     chain = Chain(anvil, artifacts)
+    chain.journal = []
     try:
         if chain.time > genesis:
             raise ScenarioError(
@@ -224,11 +227,30 @@ def prepare(
         pool = Pool(chain, deployment)
         _Opening(scenario, pool, world, actors).play()
         parameters = read_parameters(chain, deployment)
+        setup = _setup(chain)
     except BaseException:
         chain.close()
         raise
     seconds = wall.perf_counter() - begun
-    return Prepared(scenario, chain, deployment, pool, world, actors, parameters, seconds)
+    return Prepared(scenario, chain, deployment, pool, world, actors, parameters, seconds, setup)
+
+
+def _setup(chain: Chain) -> tuple[dict[str, Any], ...]:
+    """What was sent so far; from here on the recorder notes what is sent."""
+    sent, chain.journal = chain.journal or [], None
+    heights = sorted({each.block for each in sent})
+    times = dict(zip(heights, chain.times(heights), strict=True))
+    return tuple(
+        {
+            "block": each.block,
+            "time": times[each.block],
+            "tx": 0,
+            "sender": each.sender,
+            "to": each.to,
+            "data": each.data,
+        }
+        for each in sent
+    )
 
 
 def _deposit_delay(scenario: Scenario) -> int:
@@ -352,6 +374,8 @@ def run(
             on_start(prepared)
         recorder = Recorder(folder, prepared.pool.event_schemas())
         recorder.manifest(manifest(prepared, None, "running", reproduce))
+        for row in prepared.setup:
+            recorder.add("calls", row)
         simulation = prepared.simulation(recorder, on_block)
         ended = "failed"
         try:

@@ -45,6 +45,14 @@ TXS: dict[str, Any] = {
     "submitted": TIME,
     "delay": pl.Int64,
 }
+CALLS: dict[str, Any] = {
+    "block": pl.Int64,
+    "time": TIME,
+    "tx": pl.Int64,  # as in txs; 0 for what was sent before the start: deployment, money, first prices
+    "sender": pl.String,
+    "to": pl.String,  # "" creates a contract
+    "data": pl.Binary,  # calldata or creation code
+}
 POOL: dict[str, Any] = {
     "block": pl.Int64,
     "time": TIME,
@@ -122,6 +130,7 @@ AGENTS: dict[str, Any] = {
 TABLES: dict[str, dict[str, Any]] = {
     "blocks": BLOCKS,
     "txs": TXS,
+    "calls": CALLS,
     "pool": POOL,
     "expiries": EXPIRIES,
     "market": MARKET,

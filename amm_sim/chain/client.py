@@ -32,6 +32,16 @@ class Revert(AmmSimError):
         super().__init__(f"{what} reverted: {error.name}({shown})")
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A mined transaction as it was sent; ``to`` is empty where it created a contract."""
+
+    block: int
+    sender: str
+    to: str
+    data: bytes
+
+
 @dataclass(frozen=True)
 class Receipt:
     """What became of one transaction."""
@@ -97,6 +107,8 @@ class Chain:
         self.artifacts = artifacts
         self.codec = Codec(artifacts)
         self._libraries: dict[str, str] = {}
+        self.journal: list[Sent] | None = None
+        """Where every mined transaction is noted; nowhere by default."""
         self.rpc.call("anvil_autoImpersonateAccount", True)
 
     # ------------------------------------------------------------------ life
@@ -144,6 +156,11 @@ class Chain:
     def advance(self, seconds: int) -> None:
         """Mines an empty block so much later than the last."""
         self.mine(self.time + seconds)
+
+    def times(self, blocks: Sequence[int]) -> list[int]:
+        """Timestamps of blocks."""
+        asked = [("eth_getBlockByNumber", [hex(block), False]) for block in blocks]
+        return [int(block["timestamp"], 16) for block in self.rpc.strict(asked)]
 
     # ------------------------------------------------------------------ states
 
@@ -264,7 +281,10 @@ class Chain:
             request["to"] = to
         transaction = self.rpc.call("eth_sendTransaction", request)
         self.rpc.call("evm_mine")
-        return self._receipt(transaction)
+        receipt = self._receipt(transaction)
+        if self.journal is not None:
+            self.journal.append(Sent(receipt.block, sender, to or "", data))
+        return receipt
 
     def _receipt(self, transaction: str) -> Receipt:
         raw = self.rpc.call("eth_getTransactionReceipt", transaction)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from amm_sim import types as t
-from amm_sim.chain.client import GAS, Chain
+from amm_sim.chain.client import GAS, Chain, Sent
 from amm_sim.chain.codec import DecodedError, Event
 from amm_sim.chain.deploy import Deployment
 from amm_sim.chain.orders import Encoder, Transaction
@@ -106,6 +106,9 @@ class Pool:
         receipts, number, *views = self.chain.rpc.batch(reads)
         _require_order(hashes, receipts)
         results = self._results(receipts)
+        if self.chain.journal is not None:
+            height = int(number, 16)
+            self.chain.journal += [Sent(height, s.sender, s.to, s.data) for s in transactions]
         pool, states = self._unpack(views) if look else ({}, [])
         return Block(
             number=int(number, 16),
@@ -256,6 +259,10 @@ class Pool:
     def expiry_rows(self, block: Block) -> list[dict[str, Any]]:
         """One row for each listed expiry."""
         return [expiry_row(block.number, block.time, state) for state in block.pool["expiries"]]
+
+    def call_row(self, transaction: Transaction) -> dict[str, Any]:
+        """What was sent, so that it can be sent again without its sender."""
+        return {"sender": transaction.sender, "to": transaction.to, "data": transaction.data}
 
     def event_schemas(self) -> Mapping[str, Mapping[str, Any]]:
         """Columns of every event table."""

@@ -150,6 +150,10 @@ class Port(Protocol):
         """One row for each listed expiry."""
         ...
 
+    def call_row(self, transaction: Any) -> Mapping[str, Any]:
+        """A transaction's sender, to and data: what a replay sends again."""
+        ...
+
     def event_schemas(self) -> Mapping[str, Mapping[str, Any]]:
         """Columns of every event table, by event name."""
         ...

@@ -173,8 +173,9 @@ class Simulation:
         for item, transaction in encoded:
             if transaction is None:
                 self._deliver(block, item, None)
-        for (item, _), result in zip(sent, block.results, strict=True):
+        for (item, transaction), result in zip(sent, block.results, strict=True):
             self._deliver(block, item, result)
+            self._record_call(block, transaction)
         self.view: PoolView = self.port.pool_view(block.pool, self.truth.gas_price)
         self._look(block)
         self._finish(block)
@@ -256,6 +257,11 @@ class Simulation:
             name, row = self.port.event_row(event)
             where = {"block": block.number, "time": block.time, "tx": number, "log": event.index}
             recorder.add(f"event_{name}", {**where, "contract": event.address, **row})
+
+    def _record_call(self, block: Mined, transaction: Any) -> None:
+        if self.recorder is not None:
+            where = {"block": block.number, "time": block.time, "tx": self.progress.transactions}
+            self.recorder.add("calls", {**where, **self.port.call_row(transaction)})
 
     def _record_block(self, recorder: Recorder, block: Mined) -> None:
         refused = sum(1 for result in block.results if result.error is not None)
