@@ -46,6 +46,8 @@ FOUNDER = address_of("founder")
 SETTLE_IN = 7200
 """Seconds before the start at which the protocol is deployed, beyond the vault's deposit delay."""
 UNLIMITED = 2**256 - 1
+OPENING_SEED = 0
+"""Draws the little that is random at the first block, so that a chain's start suits every seed."""
 STRIKE_DIGITS = 4
 """Significant digits of a listed strike."""
 
@@ -98,6 +100,11 @@ def build_world(scenario: Scenario) -> market.Path:
     run = scenario.run
     rng = stream(run.seed, "market", scenario.market.kind)
     return build_market(scenario).path(run.start, run.block_seconds, run.blocks, rng)
+
+
+def reseeded(scenario: Scenario, seed: int) -> Scenario:
+    """The same scenario with another seed."""
+    return replace(scenario, run=replace(scenario.run, seed=seed))
 
 
 def build_actors(scenario: Scenario) -> list[Actor]:
@@ -175,12 +182,16 @@ class Prepared:
         """
         token = self.pool.save()
         for seed in seeds:
-            scenario = replace(self.scenario, run=replace(self.scenario.run, seed=seed))
-            path = replace(
-                self, scenario=scenario, world=build_world(scenario), actors=build_actors(scenario)
-            )
-            yield path.simulation()
+            yield self.path(seed)
             token = self.pool.restore(token)
+
+    def path(self, seed: int, recorder: Recorder | None = None) -> Simulation:
+        """The simulation of another seed. The chain must be at the start: see ``Pool.restore``."""
+        scenario = reseeded(self.scenario, seed)
+        other = replace(
+            self, scenario=scenario, world=build_world(scenario), actors=build_actors(scenario)
+        )
+        return other.simulation(recorder)
 
     def close(self) -> None:
         """Ends the chain."""
@@ -225,7 +236,7 @@ def prepare(
             )
         deployment = deploy_protocol(chain, scenario.protocol)
         pool = Pool(chain, deployment)
-        _Opening(scenario, pool, world, actors).play()
+        _Opening(scenario, pool, build_world(reseeded(scenario, OPENING_SEED)), actors).play()
         parameters = read_parameters(chain, deployment)
         setup = _setup(chain)
     except BaseException:
@@ -437,12 +448,16 @@ def artifact_digests(artifacts: Artifacts, deployment: Deployment) -> dict[str, 
 
 def versions(artifacts: Artifacts, deployment: Deployment) -> dict[str, str]:
     """Versions of what computes: Python, packages, solc, and the checkout where git knows it."""
-    packages = ("amm-sim", "numpy", "scipy", "polars", "web3", "orjson")
     compilers = {artifacts[name].compiler for name in deployment.names.values()}
+    return {**package_versions(), "solc": ", ".join(sorted(compilers))}
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what computes off the chain."""
+    packages = ("amm-sim", "numpy", "scipy", "polars", "web3", "orjson")
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
-        "solc": ", ".join(sorted(compilers)),
         "git": _checkout(),
     }
 

@@ -1,4 +1,4 @@
-"""The command line: ``amm-sim doctor | run | report | list``.
+"""The command line: ``amm-sim doctor | run | sweep | report | list | prove``.
 
 Exit codes: 0 done (an insolvent pool is a result, not a failure), 2 bad input or surroundings, 1
 the engine failed.
@@ -20,6 +20,7 @@ import click
 
 from amm_sim.chain.artifacts import ROOT
 from amm_sim.cli_prove import prove
+from amm_sim.cli_sweep import STUDY, sweep, write_report
 from amm_sim.errors import AmmSimError, ScenarioError, SetupError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def cli() -> None:
 
 
 cli.add_command(prove)
+cli.add_command(sweep)
 
 # ----------------------------------------------------------------------------- run
 
@@ -112,7 +114,7 @@ def run(
     from amm_sim import scenario as scenarios
     from amm_sim.chain.anvil import Fork
 
-    wanted = _changes(changes)
+    wanted = literals(changes)
     if seed is not None:
         wanted["run.seed"] = seed
     if data is not None:
@@ -150,7 +152,8 @@ def _unmet(loaded: Scenario, folder: Path) -> list[str]:
     return unmet(loaded.expect, {"insolvent": float(summary["insolvent"]), **metrics})
 
 
-def _changes(pairs: tuple[str, ...]) -> dict[str, Any]:
+def literals(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Dotted keys and values of KEY=VALUE pairs."""
     changes: dict[str, Any] = {}
     for pair in pairs:
         key, separator, text = pair.partition("=")
@@ -304,7 +307,11 @@ def _sentence(facts: Mapping[str, Any]) -> str:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def report(folder: Path) -> None:
-    """Write eval.json and report.html of the run in FOLDER again, from its tables."""
+    """Write eval.json and report.html of the run or study in FOLDER again, from its records."""
+    if (folder / STUDY).is_file():
+        write_report(folder)
+        click.echo(str(folder / "report.html"))
+        return
     if not (folder / "manifest.json").is_file():
         raise ScenarioError("folder", str(folder), "a folder that `amm-sim run` has written")
     _evaluate(folder)

@@ -11,6 +11,7 @@ Tables of a scenario::
     [[agents]]             # kind, name, count and fields
     [[boards]]             # expiry (seconds after start), strikes (multiples of spot), listed
     [[expect]]             # metric, min, max, change: an expectation, one change that breaks it
+    [sweep]                # points of a study: see engine/space.py
     [protocol.<table>]     # parameters; shape and bounds come from the contracts
 
 Numbers are read as Decimals, so that a parameter reaches the chain exactly. Every error is one line
@@ -50,6 +51,7 @@ TABLES = (
     "agents",
     "boards",
     "expect",
+    "sweep",
     "protocol",
 )
 
@@ -188,6 +190,8 @@ class Scenario:
     boards: tuple[Board, ...]
     expect: tuple[Expect, ...]
     protocol: Mapping[str, Any]
+    sweep: Mapping[str, Any] | None
+    """Points of a study, as written; None without any."""
     raw: Mapping[str, Any]
     """Everything after merging and changes, as JSON-ready values."""
 
@@ -240,6 +244,7 @@ def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
             build(Expect, t, f"expect[{i}]") for i, t in enumerate(_list(tables, "expect"))
         ),
         protocol=_table(tables, "protocol"),
+        sweep=_table(tables, "sweep") if "sweep" in tables else None,
         raw=plain(tables),
     )
 

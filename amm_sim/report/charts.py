@@ -19,7 +19,8 @@ SHADE = {
 }
 
 
-def _figure(title: str, y_title: str) -> go.Figure:
+def empty_figure(title: str, y_title: str) -> go.Figure:
+    """A chart without traces in the house's style."""
     figure = go.Figure()
     figure.update_layout(
         title={"text": title, "font": {"size": 16, "color": INK}, "x": 0, "xanchor": "left"},
@@ -68,7 +69,7 @@ def _shade_modes(figure: go.Figure, tape: Tape) -> None:
 
 def spot(tape: Tape) -> go.Figure:
     """The truth against what the chain was told."""
-    figure = _figure("Spot: the truth and what the chain was told", "quote")
+    figure = empty_figure("Spot: the truth and what the chain was told", "quote")
     market, pool = tape.table("market"), tape.table("pool")
     _line(figure, _moments(market), _values(market, "spot"), "true spot", INK)
     _line(figure, _moments(market), _values(market, "venue"), "hedge venue", PURPLE, dash="dot")
@@ -79,7 +80,7 @@ def spot(tape: Tape) -> go.Figure:
 
 def delta(tape: Tape) -> go.Figure:
     """Delta of the option book and of the hedge, and their sum against the policy's band."""
-    figure = _figure("Delta: book, hedge, and the net against the band", "underlying")
+    figure = empty_figure("Delta: book, hedge, and the net against the band", "underlying")
     pool = tape.table("pool")
     at, book, hedge = _moments(pool), _values(pool, "delta"), _values(pool, "hedge_size")
     band = _values(pool, "hedge_band")
@@ -94,7 +95,7 @@ def delta(tape: Tape) -> go.Figure:
 
 def nav(tape: Tape) -> go.Figure:
     """NAV, cash, insurance and the worst stressed NAV."""
-    figure = _figure("Net asset value", "quote")
+    figure = empty_figure("Net asset value", "quote")
     pool = tape.table("pool")
     at = _moments(pool)
     _line(figure, at, _values(pool, "nav"), "NAV", BLUE, width=2.2)
@@ -107,7 +108,7 @@ def nav(tape: Tape) -> go.Figure:
 
 def scale(tape: Tape) -> go.Figure:
     """Payout scale: 1 means that every long can be paid in full."""
-    figure = _figure("Payout scale (below 1 the pool is insolvent)", "ratio")
+    figure = empty_figure("Payout scale (below 1 the pool is insolvent)", "ratio")
     pool = tape.table("pool")
     _line(figure, _moments(pool), _values(pool, "scale"), "payout scale", RED)
     _line(figure, _moments(pool), _values(pool, "share_price"), "LP share price", BLUE)
@@ -116,7 +117,7 @@ def scale(tape: Tape) -> go.Figure:
 
 def explain(evaluation: Evaluation) -> go.Figure:
     """The change of NAV by its causes, what liquidity providers brought or took left out."""
-    figure = _figure("Why NAV changed, deposits and withdrawals of LPs aside", "quote")
+    figure = empty_figure("Why NAV changed, deposits and withdrawals of LPs aside", "quote")
     terms = [(name, value) for name, value in evaluation.explain if name != LP_FLOWS]
     total = sum(value for _, value in terms)
     figure.add_trace(
@@ -136,7 +137,7 @@ def explain(evaluation: Evaluation) -> go.Figure:
 
 def liquidations(tape: Tape) -> go.Figure:
     """When accounts were liquidated and what it cost."""
-    figure = _figure("Liquidations and bad debt", "quote")
+    figure = empty_figure("Liquidations and bad debt", "quote")
     _points(figure, tape, "bid_filled", "penalty", "auction fill (penalty paid)", ORANGE)
     _points(figure, tape, "closed_by_pool", "paid", "closed by the pool (collateral taken)", PURPLE)
     _points(figure, tape, "bad_debt", "loss", "bad debt", RED)
@@ -154,7 +155,7 @@ def _points(figure: go.Figure, tape: Tape, event: str, column: str, name: str, c
 
 def refusals(evaluation: Evaluation) -> go.Figure:
     """Refused orders by the name of the contract's error."""
-    figure = _figure("Refusals by name", "orders")
+    figure = empty_figure("Refusals by name", "orders")
     names = [name for name, _ in evaluation.refusals]
     counts = [n for _, n in evaluation.refusals]
     figure.add_trace(go.Bar(x=names, y=counts, marker={"color": MUTED}, name="refused"))

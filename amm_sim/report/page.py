@@ -66,13 +66,14 @@ def render(tape: Tape, evaluation: Evaluation) -> str:
         _life(evaluation),
         _numbers(evaluation),
         _parameters(manifest.get("parameters", {})),
-        _list("What is not modelled", NOT_MODELLED),
+        listing("What is not modelled", NOT_MODELLED),
         _provenance(manifest),
     ]
-    return _document(str(title), "\n".join(body))
+    return document(str(title), "\n".join(body))
 
 
-def _document(title: str, body: str) -> str:
+def document(title: str, body: str) -> str:
+    """A whole page: styles and scripts inside, nothing fetched."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -98,13 +99,14 @@ def _tiles(evaluation: Evaluation) -> str:
 
 def _section(heading: str, names: tuple[str, ...], figures: Mapping[str, go.Figure]) -> str:
     parts = [f"<h2>{escape(heading)}</h2>"]
-    parts += [f'<div class="chart">{_chart(name, figures[name])}</div>' for name in names]
+    parts += [f'<div class="chart">{chart_html(name, figures[name])}</div>' for name in names]
     if "spot" in names:
         parts.append('<p class="note">Shaded: orange REDUCE_ONLY, blue FROZEN, red WIND_DOWN.</p>')
     return "".join(parts)
 
 
-def _chart(name: str, figure: go.Figure) -> str:
+def chart_html(name: str, figure: go.Figure) -> str:
+    """A chart as a fragment whose place is named."""
     return str(
         plotly.io.to_html(
             figure,
@@ -117,7 +119,7 @@ def _chart(name: str, figure: go.Figure) -> str:
 
 
 def _life(evaluation: Evaluation) -> str:
-    rows = _rows((kind, f"{n:,}") for kind, n in evaluation.fills)
+    rows = table_rows((kind, f"{n:,}") for kind, n in evaluation.fills)
     return (
         '<h2>Who acted</h2><div class="card"><table><tr><th>kind of agent</th>'
         f'<th class="n">orders filled</th></tr>{rows}</table></div>'
@@ -154,7 +156,7 @@ def _interval(metric: Metric) -> str:
 def _parameters(parameters: Mapping[str, Mapping[str, Any]]) -> str:
     blocks = []
     for table, fields in parameters.items():
-        rows = _rows((str(key), _plain(value)) for key, value in fields.items())
+        rows = table_rows((str(key), _plain(value)) for key, value in fields.items())
         blocks.append(f"<section><h3>{escape(str(table))}</h3><table>{rows}</table></section>")
     heading = "<h2>Parameters, read back from the chain</h2>"
     return f'{heading}<div class="card columns">{"".join(blocks)}</div>'
@@ -164,7 +166,8 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _list(heading: str, items: tuple[str, ...]) -> str:
+def listing(heading: str, items: tuple[str, ...]) -> str:
+    """A heading with a list."""
     rows = "".join(f"<li>{escape(item)}</li>" for item in items)
     return f'<h2>{escape(heading)}</h2><div class="card"><ul>{rows}</ul></div>'
 
@@ -175,13 +178,14 @@ def _provenance(manifest: Mapping[str, Any]) -> str:
     started = manifest.get("start")
     if isinstance(started, int):
         facts["simulated from"] = f"{datetime.fromtimestamp(started, UTC):%d %b %Y %H:%M} UTC"
-    rows = _rows((key, v if isinstance(v, str) else json.dumps(v)) for key, v in facts.items())
+    rows = table_rows((key, v if isinstance(v, str) else json.dumps(v)) for key, v in facts.items())
     command = escape(str(manifest.get("reproduce", "")))
     card = f'<pre id="reproduce">{command}</pre><table>{rows}</table>'
     return f'<h2>Reproduce it</h2><div class="card">{card}</div>'
 
 
-def _rows(pairs: Iterable[tuple[str, str]]) -> str:
+def table_rows(pairs: Iterable[tuple[str, str]]) -> str:
+    """Rows of two cells."""
     return "".join(
         f'<tr><td>{escape(key)}</td><td class="n">{escape(value)}</td></tr>' for key, value in pairs
     )

@@ -28,7 +28,7 @@ MAY: dict[str, set[str]] = {
     "report": VALUES,
 }
 """Part -> parts of ours that it may import, besides itself."""
-ROOTS = {"", "assemble", "cli", "cli_prove", "proofs"}
+ROOTS = {"", "assemble", "cli", "cli_prove", "cli_sweep", "paths", "proofs"}
 """Composition roots: free."""
 
 ONLY_IN: dict[str, set[str]] = {
@@ -38,7 +38,7 @@ ONLY_IN: dict[str, set[str]] = {
     "eth_utils": {"chain"},
     "tomllib": {"scenario"},
     "plotly": {"report"},
-    "click": {"cli", "cli_prove"},
+    "click": {"cli", "cli_prove", "cli_sweep"},
     "duckdb": {"tape"},
 }
 """Library -> the parts that may import it."""
