@@ -130,9 +130,8 @@ contract MarginEngine is IMarginEngine {
         private
         pure
     {
-        if (margins) g.shock(p);
         if (margins) _addRequirement(sum, g.requirement(p));
-        else sum.mark += g.debt(g.spot, g.flat);
+        else sum.mark += g.mark();
         if (nodes) _addNodes(sum, g.nodeDebts());
     }
 
@@ -176,7 +175,7 @@ contract MarginEngine is IMarginEngine {
         uint256 n = _count(members);
         g.spot = spot.raw();
         g.secondsLeft = expiry.since(blockTime());
-        (g.strikes, g.sizes, g.calls, g.flat) =
+        (g.strikes, g.sizes, g.calls, g.vols) =
             (new uint256[](n), new int256[](n), new bool[](n), new uint256[](n));
         uint256 k;
         for (uint256 i; i < legs.length; ++i) {
@@ -190,7 +189,7 @@ contract MarginEngine is IMarginEngine {
     {
         uint256 strike = leg.id.strikeIndexOf();
         g.strikes[k] = strikes[strike].raw();
-        g.flat[k] = vols[strike].raw();
+        g.vols[k] = vols[strike].raw();
         g.sizes[k] = leg.size.rawS();
         g.calls[k] = leg.id.isCallOf();
     }

@@ -17,9 +17,15 @@ library MarginMath {
         uint256[] strikes;
         int256[] sizes; // + long, - short
         bool[] calls;
-        uint256[] flat; // volatility of each leg now
-        uint256[] up;
-        uint256[] down;
+        uint256[] vols; // of each leg now
+    }
+
+    /// @dev Of one leg: ln(spot / strike) and total volatilities now, shocked up and shocked down; all Q96.
+    struct Kernel {
+        int256 ln;
+        uint256 flat;
+        uint256 up;
+        uint256 down;
     }
 
     struct Requirement {
@@ -29,10 +35,20 @@ library MarginMath {
         uint256 maintenance;
     }
 
-    /// @dev Spot multiples of the grid in thousandths, 16 bits each, first in the lowest.
+    /// @dev The states: 7 spots times {vol flat, up, down}, then the lower and the upper tail with vol up.
+    uint256 private constant STATES = 23;
+    uint256 private constant NOW = 9; // fourth spot, flat
+    uint256 private constant TAIL_DOWN = 21;
+    uint256 private constant TAIL_UP = 22;
+    /// @dev Spot multiples in thousandths, 16 bits each, first in the lowest, and their logarithms, Q96.
     uint256 private constant GRID = 800 | 865 << 16 | 930 << 32 | 1000 << 48 | 1070 << 64 | 1135 << 80 | 1200 << 96;
-    uint256 private constant GRID_SIZE = 7;
-    uint256 private constant PER_MILLE = 1e15;
+    uint256 private constant PER_MILLE = 1000;
+    int256 private constant LN_0800 = -17679253547532294036705525222;
+    int256 private constant LN_0865 = -11490125436754474212786387989;
+    int256 private constant LN_0930 = -5749642645691100027167497465;
+    int256 private constant LN_1070 = 5360470396778882189665323197;
+    int256 private constant LN_1135 = 10032872247760828809950419644;
+    int256 private constant LN_1200 = 14445001931525112379818220503;
 
     /// @notice No requirement at all: neither factor, share nor floor is set.
     function isOff(MarginParams memory p) internal pure returns (bool) {
@@ -40,24 +56,13 @@ library MarginMath {
             | p.initialFloor.raw() | p.maintenanceFloor.raw() == 0;
     }
 
-    /// @notice Fills the shocked vols of a group.
-    function shock(Group memory g, MarginParams memory p) internal pure {
-        Wad scale = VolShock.scale(g.secondsLeft);
-        uint256 n = g.flat.length;
-        (g.up, g.down) = (new uint256[](n), new uint256[](n));
-        for (uint256 i; i < n; ++i) {
-            Wad vol = Wad.wrap(g.flat[i]);
-            g.up[i] = VolShock.up(vol, scale, p.volUp, p.volUpFloor).raw();
-            g.down[i] = VolShock.down(vol, scale, p.volDown).raw();
-        }
-    }
-
-    /// @notice What the legs owe at `spot` and `vols`.
-    function debt(Group memory g, uint256 spot, uint256[] memory vols) internal pure returns (int256) {
+    /// @notice What the legs owe now.
+    function mark(Group memory g) internal pure returns (int256) {
         int256 sum;
-        for (uint256 i; i < vols.length; ++i) {
-            (uint256 call, uint256 put,) = Black76.price(spot, g.strikes[i], g.secondsLeft, vols[i]);
-            sum -= g.sizes[i] * int256(g.calls[i] ? call : put);
+        uint256 root = Black76.sqrtYears(g.secondsLeft);
+        for (uint256 i; i < g.sizes.length; ++i) {
+            int256 ln = Black76.lnRatio(g.spot, g.strikes[i]);
+            sum -= g.sizes[i] * _value(g, i, g.spot, ln, _total(g.vols[i], root));
         }
         return _ceilWad(sum);
     }
@@ -66,7 +71,7 @@ library MarginMath {
     function nodeDebts(Group memory g) internal pure returns (int256[8] memory debts) {
         StressMath.State memory s = StressMath.stateOf(g.spot, g.secondsLeft);
         for (uint256 i; i < g.sizes.length; ++i) {
-            uint256[8] memory values = StressMath.calls(s, g.strikes[i], g.flat[i]);
+            uint256[8] memory values = StressMath.calls(s, g.strikes[i], g.vols[i]);
             if (!g.calls[i]) StressMath.toPuts(values, g.spot, g.strikes[i]);
             for (uint256 k; k < 8; ++k) {
                 debts[k] -= g.sizes[i] * int256(values[k]);
@@ -77,10 +82,10 @@ library MarginMath {
         }
     }
 
-    /// @notice Requirements of a group whose shocked vols are filled.
     function requirement(Group memory g, MarginParams memory p) internal pure returns (Requirement memory r) {
-        r.mark = debt(g, g.spot, g.flat);
-        uint256 loss = _maxLoss(g, p, r.mark);
+        int256[STATES] memory debts = _debts(g, p);
+        r.mark = debts[NOW];
+        uint256 loss = _maxLoss(debts, p);
         (uint256 contracts, uint256 legs) = _shorts(g);
         uint256 shortSpot = FixedPointMathLib.fullMulDivUp(contracts, g.spot, ONE);
         uint256 charge = p.positionCharge.raw() * legs;
@@ -92,6 +97,86 @@ library MarginMath {
         _cap(g, r);
     }
 
+    // ------------------------------------------------------------ states
+
+    /// @dev What the legs owe in every state.
+    function _debts(Group memory g, MarginParams memory p) private pure returns (int256[STATES] memory debts) {
+        Black76.checkRange(g.spot * p.tailUp.raw() / ONE, g.spot);
+        Wad scale = VolShock.scale(g.secondsLeft);
+        uint256 root = Black76.sqrtYears(g.secondsLeft);
+        for (uint256 i; i < g.sizes.length; ++i) {
+            Kernel memory k = _kernel(g, i, p, scale, root);
+            _addGrid(debts, g, i, k);
+            _addTail(debts, TAIL_DOWN, g, i, k.up, p.tailDown);
+            _addTail(debts, TAIL_UP, g, i, k.up, p.tailUp);
+        }
+        for (uint256 s; s < STATES; ++s) {
+            debts[s] = _ceilWad(debts[s]);
+        }
+    }
+
+    function _kernel(Group memory g, uint256 i, MarginParams memory p, Wad scale, uint256 root)
+        private
+        pure
+        returns (Kernel memory k)
+    {
+        Wad vol = Wad.wrap(g.vols[i]);
+        k.ln = Black76.lnRatio(g.spot, g.strikes[i]);
+        k.flat = _total(vol.raw(), root);
+        k.up = _total(VolShock.up(vol, scale, p.volUp, p.volUpFloor).raw(), root);
+        k.down = _total(VolShock.down(vol, scale, p.volDown).raw(), root);
+    }
+
+    function _addGrid(int256[STATES] memory debts, Group memory g, uint256 i, Kernel memory k) private pure {
+        int256 size = g.sizes[i];
+        for (uint256 j; j < 7; ++j) {
+            uint256 spot = g.spot * uint16(GRID >> 16 * j) / PER_MILLE;
+            int256 ln = k.ln + _lnOf(j);
+            debts[3 * j] -= size * _value(g, i, spot, ln, k.flat);
+            debts[3 * j + 1] -= size * _value(g, i, spot, ln, k.up);
+            debts[3 * j + 2] -= size * _value(g, i, spot, ln, k.down);
+        }
+    }
+
+    function _addTail(
+        int256[STATES] memory debts, uint256 state, Group memory g, uint256 i, uint256 total, Wad multiple
+    ) private pure {
+        uint256 spot = FixedPointMathLib.max(g.spot * multiple.raw() / ONE, 1);
+        debts[state] -= g.sizes[i] * _value(g, i, spot, Black76.lnRatio(spot, g.strikes[i]), total);
+    }
+
+    /// @dev Value of one contract of leg i.
+    function _value(Group memory g, uint256 i, uint256 spot, int256 ln, uint256 total) private pure returns (int256) {
+        (uint256 call, uint256 put) = _price(spot, g.strikes[i], ln, total);
+        return int256(g.calls[i] ? call : put);
+    }
+
+    function _price(uint256 spot, uint256 strike, int256 ln, uint256 total)
+        private
+        pure
+        returns (uint256 call, uint256 put)
+    {
+        if (total == 0) {
+            (call, put,) = Black76.intrinsic(spot, strike);
+            return (call, put);
+        }
+        (int256 d1, int256 d2) = Black76.moneyness(ln, total);
+        (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
+        (call, put,) = Black76.valueAt(spot, strike, d1, d2, mantissa, shift);
+    }
+
+    function _total(uint256 vol, uint256 root) private pure returns (uint256) {
+        return Black76.clampVol(vol) * root / ONE;
+    }
+
+    function _lnOf(uint256 j) private pure returns (int256) {
+        if (j < 3) return j == 0 ? LN_0800 : j == 1 ? LN_0865 : LN_0930;
+        if (j == 3) return 0;
+        return j == 4 ? LN_1070 : j == 5 ? LN_1135 : LN_1200;
+    }
+
+    // ------------------------------------------------------------ parts of the requirement
+
     /// @dev max(factor loss + share shortSpot, floor shortSpot).
     function _share(uint256 loss, uint256 shortSpot, Wad factor, Wad share, Wad floor) private pure returns (uint256) {
         uint256 sum = FixedPointMathLib.fullMulDivUp(loss, factor.raw(), ONE)
@@ -99,23 +184,19 @@ library MarginMath {
         return FixedPointMathLib.max(sum, FixedPointMathLib.fullMulDivUp(shortSpot, floor.raw(), ONE));
     }
 
-    /// @dev Largest increase of the debt over the grid and the damped tails (with vol up).
-    function _maxLoss(Group memory g, MarginParams memory p, int256 mark) private pure returns (uint256 loss) {
-        int256 worst = mark;
-        for (uint256 i; i < GRID_SIZE; ++i) {
-            uint256 spot = _multiple(g.spot, GRID, i);
-            worst = FixedPointMathLib.max(worst, debt(g, spot, g.up));
-            worst = FixedPointMathLib.max(worst, debt(g, spot, g.down));
-            if (spot != g.spot) worst = FixedPointMathLib.max(worst, debt(g, spot, g.flat));
+    /// @dev Largest increase of the debt over the grid and the damped tails.
+    function _maxLoss(int256[STATES] memory debts, MarginParams memory p) private pure returns (uint256 loss) {
+        int256 worst = debts[NOW];
+        for (uint256 s; s < TAIL_DOWN; ++s) {
+            worst = FixedPointMathLib.max(worst, debts[s]);
         }
-        loss = uint256(worst - mark);
-        loss = FixedPointMathLib.max(loss, _tail(g, p.tailDown, p.tailDownWeight, mark));
-        loss = FixedPointMathLib.max(loss, _tail(g, p.tailUp, p.tailUpWeight, mark));
+        loss = uint256(worst - debts[NOW]);
+        loss = FixedPointMathLib.max(loss, _damped(debts[TAIL_DOWN], debts[NOW], p.tailDownWeight));
+        loss = FixedPointMathLib.max(loss, _damped(debts[TAIL_UP], debts[NOW], p.tailUpWeight));
     }
 
-    function _tail(Group memory g, Wad multiple, Wad weight, int256 mark) private pure returns (uint256) {
-        uint256 spot = FixedPointMathLib.max(g.spot * multiple.raw() / ONE, 1);
-        return FixedPointMathLib.fullMulDivUp(_above(debt(g, spot, g.up), mark), weight.raw(), ONE);
+    function _damped(int256 tail, int256 now_, Wad weight) private pure returns (uint256) {
+        return FixedPointMathLib.fullMulDivUp(_above(tail, now_), weight.raw(), ONE);
     }
 
     /// @dev Contracts sold and the number of short legs.
@@ -153,10 +234,6 @@ library MarginMath {
             sum -= g.sizes[i] * int256(payoff);
         }
         return _ceilWad(sum);
-    }
-
-    function _multiple(uint256 spot, uint256 table, uint256 i) private pure returns (uint256) {
-        return spot * (uint16(table >> 16 * i) * PER_MILLE) / ONE;
     }
 
     function _above(int256 a, int256 b) private pure returns (uint256) {
