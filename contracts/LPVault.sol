@@ -6,6 +6,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
+import {PoolMath} from "./libraries/PoolMath.sol";
 import {QueueLib} from "./libraries/QueueLib.sol";
 import {ShareMath} from "./libraries/ShareMath.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
@@ -207,12 +208,7 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         t.low = mid - (mid - low) * int256(BAND_PRICING) / int256(ONE);
         t.high = mid + (high - mid) * int256(BAND_PRICING) / int256(ONE);
         t.backed = _backed(s.seen.price, s.nodes, b);
-        t.buffer = _buffer(mid, s.listed);
-    }
-
-    /// @dev Without a book nothing needs a buffer, so the last LP can leave.
-    function _buffer(int256 nav, bool listed) private view returns (uint256) {
-        return nav > 0 && listed ? FixedPointMathLib.fullMulDivUp(uint256(nav), FREE_BUFFER, ONE) : 0;
+        t.buffer = PoolMath.buffer(mid, FREE_BUFFER, s.listed);
     }
 
     function _serveDeposits(uint256 max, Turn memory t) private returns (uint256 served) {

@@ -11,7 +11,7 @@ import {MarginMath} from "./libraries/MarginMath.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {MarginParams} from "./types/Params.sol";
 import {Addresses, Leg, MarginView, OracleView} from "./types/Types.sol";
-import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime, seriesId} from "./types/Units.sol";
+import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
 contract MarginEngine is IMarginEngine {
     using MarginMath for MarginMath.Group;
@@ -237,19 +237,25 @@ contract MarginEngine is IMarginEngine {
     function openMarks(Wad spot) external view returns (Wad longs, Wad shorts) {
         Timestamp[] memory expiries = LEDGER.expiries();
         for (uint256 i; i < expiries.length; ++i) {
-            (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiries[i]);
-            uint256 left = expiries[i].since(blockTime());
-            for (uint256 k; k < strikes.length; ++k) {
-                (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[k].raw(), left, vols[k].raw());
-                (longs, shorts) = _addMarks(longs, shorts, seriesId(expiries[i], k, true), Wad.wrap(call));
-                (longs, shorts) = _addMarks(longs, shorts, seriesId(expiries[i], k, false), Wad.wrap(put));
-            }
+            (Wad long, Wad short) = _marksOf(expiries[i], spot);
+            (longs, shorts) = (longs + long, shorts + short);
         }
     }
 
     /// @dev What the pool owes is rounded up, what it is owed down.
-    function _addMarks(Wad longs, Wad shorts, SeriesId id, Wad value) private view returns (Wad, Wad) {
-        (Wad long, Wad short) = MARKET.openInterest(id);
-        return (longs + long.mulUp(value), shorts + short.mulDown(value));
+    function _marksOf(Timestamp expiry, Wad spot) private view returns (Wad long, Wad short) {
+        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiry);
+        (Wad[] memory longs, Wad[] memory shorts) = MARKET.interestOf(expiry, strikes.length);
+        uint256 left = expiry.since(blockTime());
+        for (uint256 i; i < longs.length; i += 2) {
+            if (_none(longs, i) && _none(shorts, i)) continue;
+            (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[i / 2].raw(), left, vols[i / 2].raw());
+            long = long + longs[i].mulUp(Wad.wrap(call)) + longs[i + 1].mulUp(Wad.wrap(put));
+            short = short + shorts[i].mulDown(Wad.wrap(call)) + shorts[i + 1].mulDown(Wad.wrap(put));
+        }
+    }
+
+    function _none(Wad[] memory sizes, uint256 i) private pure returns (bool) {
+        return sizes[i].isZero() && sizes[i + 1].isZero();
     }
 }

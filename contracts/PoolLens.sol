@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
 import {IPushFeed} from "./interfaces/IFeeds.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
@@ -14,9 +15,10 @@ import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IPoolLens} from "./interfaces/IPoolLens.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
+import {PoolMath} from "./libraries/PoolMath.sol";
 import {ShareMath} from "./libraries/ShareMath.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
-import {Addresses, ExpiryBook, HedgeDecision, HedgeInput} from "./types/Types.sol";
+import {Addresses, ExpiryBook, HedgeDecision, HedgeInput, Solvency} from "./types/Types.sol";
 import {SWad, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
 contract PoolLens is IPoolLens {
@@ -57,6 +59,7 @@ contract PoolLens is IPoolLens {
         _hedge(state);
         _money(state);
         state.expiries = _expiries();
+        state.freeLiquidity = _freeLiquidity(state);
     }
 
     function accounts(address[] calldata list) external view returns (AccountState[] memory states) {
@@ -97,9 +100,8 @@ contract PoolLens is IPoolLens {
 
     function _money(PoolState memory state) private view {
         state.nav = VAULT.navParts();
-        state.solvency = VAULT.solvency();
         state.insurance = INSURANCE.balance();
-        state.freeLiquidity = VAULT.freeLiquidity();
+        state.solvency = _solvency(state);
         state.totalShares = VAULT.totalShares();
         state.sharePrice = Wad.wrap(ShareMath.price(state.nav.nav.rawS(), state.totalShares.raw()));
         state.pendingDeposits = VAULT.pendingDeposits();
@@ -107,6 +109,22 @@ contract PoolLens is IPoolLens {
         state.totalBalances = MARKET.totalBalances();
         state.accounts = MARKET.accountCount();
         state.liveInsolvent = AUCTION.liveInsolvent();
+    }
+
+    /// @dev As the vault states it, from what is known already.
+    function _solvency(PoolState memory state) private view returns (Solvency memory) {
+        Wad spot = state.oracle.price;
+        (Wad longs, Wad shorts) = MARKET.grossMarks(spot);
+        Wad assets = state.nav.cash + HEDGE.equityAt(spot).positive() + state.insurance;
+        return PoolMath.statement(assets, shorts.subFloor(state.nav.uncovered), longs);
+    }
+
+    /// @dev Likewise.
+    function _freeLiquidity(PoolState memory state) private view returns (Wad) {
+        uint256 share = VAULT.params().freeBuffer.raw();
+        uint256 buffer = PoolMath.buffer(state.nav.nav.rawS(), share, state.expiries.length != 0);
+        uint256 backed = PoolMath.backed(state.nav.cash, state.nav.settledOwed, state.worstStressNav);
+        return Wad.wrap(FixedPointMathLib.zeroFloorSub(backed, buffer));
     }
 
     function _expiries() private view returns (ExpiryState[] memory states) {

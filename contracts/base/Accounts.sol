@@ -13,7 +13,7 @@ import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
 import {Packing} from "../libraries/Packing.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
 import {Addresses, Leg, MarginView} from "../types/Types.sol";
-import {SWad, SeriesId, Timestamp, Wad} from "../types/Units.sol";
+import {SWad, SeriesId, Timestamp, Wad, seriesId} from "../types/Units.sol";
 
 /// Balances, legs, open interest, exposures, and the token movements behind them.
 abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
@@ -85,9 +85,20 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         return _list[index];
     }
 
-    function openInterest(SeriesId id) external view returns (Wad longs, Wad shorts) {
+    function openInterest(SeriesId id) public view returns (Wad longs, Wad shorts) {
         uint256 word = _interest[id];
         return (Wad.wrap(word.longLots() * Packing.LOT), Wad.wrap(word.shortLots() * Packing.LOT));
+    }
+
+    function interestOf(Timestamp expiry, uint256 strikes)
+        external
+        view
+        returns (Wad[] memory longs, Wad[] memory shorts)
+    {
+        (longs, shorts) = (new Wad[](2 * strikes), new Wad[](2 * strikes));
+        for (uint256 i; i < longs.length; ++i) {
+            (longs[i], shorts[i]) = openInterest(seriesId(expiry, i / 2, i % 2 == 0));
+        }
     }
 
     function uncovered() external view returns (Wad current, Wad[8] memory nodes) {

@@ -10,6 +10,7 @@ import {ILPVault} from "../interfaces/ILPVault.sol";
 import {ILiquidationAuction} from "../interfaces/ILiquidationAuction.sol";
 import {IOptionMarket} from "../interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
+import {PoolMath} from "../libraries/PoolMath.sol";
 import {Addresses, NavParts, OracleView, Solvency} from "../types/Types.sol";
 import {ONE, SWad, Timestamp, Wad} from "../types/Units.sol";
 
@@ -108,6 +109,16 @@ abstract contract PoolStatements is ILPVault {
         return _worst(spot, nodes, _burden());
     }
 
+    function limitsAt(Wad spot, SWad liability, SWad[8] memory nodes)
+        external
+        view
+        returns (SWad nav, SWad worst)
+    {
+        Burden memory b = _burden();
+        nav = _before(b) + HEDGE.equityAt(spot) - liability;
+        worst = _worst(spot, nodes, b);
+    }
+
     function _worst(Wad spot, SWad[8] memory nodes, Burden memory b) private view returns (SWad worst) {
         SWad equity = HEDGE.equityAt(spot);
         SWad slope = HEDGE.equityAt(spot + spot) - equity; // per 100 % of spot; equity is linear in it
@@ -127,11 +138,8 @@ abstract contract PoolStatements is ILPVault {
         return SWad.wrap(0.3e18);
     }
 
-    /// @dev What could leave the pool at once: cash that no settled long waits for, within the worst stressed NAV; at
-    /// least zero, wad.
     function _backed(Wad spot, SWad[8] memory nodes, Burden memory b) internal view returns (uint256) {
-        Wad spare = cash.subFloor(b.settled.positive());
-        return spare.minWad(_worst(spot, nodes, b).positive()).raw();
+        return PoolMath.backed(cash, b.settled, _worst(spot, nodes, b));
     }
 
     // ------------------------------------------------------------ solvency
@@ -140,7 +148,7 @@ abstract contract PoolStatements is ILPVault {
         Wad spot = ORACLE.read().price;
         (Wad longs, Wad shorts) = MARKET.grossMarks(spot);
         (Wad uncovered,) = MARKET.uncovered();
-        return _statement(_assets(spot), shorts.subFloor(uncovered), longs);
+        return PoolMath.statement(_assets(spot), shorts.subFloor(uncovered), longs);
     }
 
     function assess() external returns (Solvency memory s) {
@@ -161,20 +169,11 @@ abstract contract PoolStatements is ILPVault {
         (, SWad liability,, Timestamp stale) = LEDGER.aggregate(spot);
         (Wad uncovered,) = MARKET.uncovered();
         SWad owed = liability + uncovered.signed() + MARKET.settledOwed();
-        s = _statement(assets, (-owed).positive(), owed.positive());
+        s = PoolMath.statement(assets, (-owed).positive(), owed.positive());
         clear = stale.rawTime() == 0 && assets.signed() - owed > assets.mulDown(Wad.wrap(COMFORT)).signed();
     }
 
     function _assets(Wad spot) private view returns (Wad) {
         return cash + HEDGE.equityAt(spot).positive() + INSURANCE.balance();
-    }
-
-    function _statement(Wad assets, Wad receivable, Wad longs) private pure returns (Solvency memory s) {
-        s.assets = assets;
-        s.shortReceivable = receivable;
-        s.longs = longs;
-        Wad means = assets + receivable;
-        s.shortfall = longs.subFloor(means);
-        s.scale = s.shortfall.isZero() ? Wad.wrap(ONE) : means.divDown(longs);
     }
 }

@@ -282,6 +282,7 @@ def test_snapshot_equals_the_contracts_own_views(prepared: Prepared) -> None:
         assert state["sharePrice"] == vault.call("sharePrice") != 10**18
         assert state["nav"] == vault.call("navParts")
         assert state["solvency"] == vault.call("solvency")
+        assert state["freeLiquidity"] == vault.call("freeLiquidity") > 0
         assert state["mode"] == prepared.deployment.at(chain, "breaker").call("mode")
         traders = [a.address for a in simulation.actors if a.kind == "retail"]
         for account, seen in zip(traders, prepared.pool.accounts(traders), strict=True):

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {Solvency} from "../types/Types.sol";
+import {ONE, SWad, Wad} from "../types/Units.sol";
+
+/// What the pool's own numbers add up to; the vault and the lens calculate it from here.
+library PoolMath {
+    /// @notice What the pool has, what shorts owe it and what it owes longs.
+    function statement(Wad assets, Wad receivable, Wad longs) internal pure returns (Solvency memory s) {
+        s.assets = assets;
+        s.shortReceivable = receivable;
+        s.longs = longs;
+        Wad means = assets + receivable;
+        s.shortfall = longs.subFloor(means);
+        s.scale = s.shortfall.isZero() ? Wad.wrap(ONE) : means.divDown(longs);
+    }
+
+    /// @notice What could leave the pool at once: cash that no settled long waits for, within the worst stressed NAV; at
+    /// least zero, wad.
+    function backed(Wad cash, SWad settledOwed, SWad worst) internal pure returns (uint256) {
+        return cash.subFloor(settledOwed.positive()).minWad(worst.positive()).raw();
+    }
+
+    /// @notice What of it only overdue requests may use. Without a book nothing needs a buffer, so the last LP can leave.
+    function buffer(int256 nav, uint256 share, bool listed) internal pure returns (uint256) {
+        return nav > 0 && listed ? FixedPointMathLib.fullMulDivUp(uint256(nav), share, ONE) : 0;
+    }
+}
