@@ -139,13 +139,13 @@ def many(world, agent, count=4000, **changes):
 
 def test_retail_trades_both_sides_at_its_rate(world):
     """Counts are binomial or Poisson: 4.5 standard errors; twice the rate is refuted."""
-    agent = Retail(name="r", rate=2.0, cadence=300, buys=0.55, calls=0.4)
+    agent = Retail(name="r", rate=2.0, cadence=300, buys=0.7, calls=0.4)
     orders = many(world, agent)
     expected = 4000 * 2.0 * 300 / 3600
     assert abs(len(orders) - expected) < 4.5 * math.sqrt(expected)
     assert abs(len(orders) - 2 * expected) > 4.5 * math.sqrt(2 * expected)
     for share, flags in (
-        (0.55, [o.size > 0 for o in orders]),
+        (0.7, [o.size > 0 for o in orders]),
         (0.4, [key(o).is_call for o in orders]),
     ):
         error = math.sqrt(share * (1 - share) / len(orders))

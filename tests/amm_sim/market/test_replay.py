@@ -57,6 +57,10 @@ def test_open_convention_puts_an_open_at_its_open_time(kline):
     bars = [(100.0, 104.0, 98.0, 103.0), (102.0, 110.0, 90.0, 95.0), (96.0, 97.0, 95.0, 96.0)]
     assert prices(kline(bars=bars), convention="open", count=2) == pytest.approx([100, 102, 96])
     assert prices(kline(bars=bars), convention="close", count=2) == pytest.approx([100, 103, 95])
+    later = prices(kline(bars=bars), start=START + HOUR, count=1)
+    assert later == pytest.approx(
+        [103, 95]
+    )  # the close that stands at the start, not the next open
 
 
 def test_start_key_shifts_the_file_to_the_run(kline):
