@@ -74,7 +74,7 @@ contract GreekLedger is IGreekLedger {
 
     function remove(Timestamp expiry) external onlyMarket {
         LedgerStore.Entry storage e = _entry(expiry);
-        emit Removed(expiry, SWad.wrap(e.liability));
+        emit Removed(expiry, e.liabilityOf());
         delete _entries[expiry];
         uint256 last = _expiries.length - 1;
         for (uint256 i; i < last; ++i) {
@@ -109,7 +109,7 @@ contract GreekLedger is IGreekLedger {
         LedgerStore.Entry storage e = _entries[expiry];
         Black76.checkRange(spot, ONE);
         LedgerRefresh.rebuild(e, expiry, SURFACE.packed(expiry), spot, MAX_SHIFT);
-        emit Refreshed(expiry, Wad.wrap(spot), BookMath.toWad(e.shift), SWad.wrap(e.liability), e.greeksOf());
+        emit Refreshed(expiry, Wad.wrap(spot), BookMath.toWad(e.shiftOf()), e.liabilityOf(), e.greeksOf());
     }
 
     // ------------------------------------------------------------ views
@@ -125,38 +125,53 @@ contract GreekLedger is IGreekLedger {
     {
         uint256 n = _expiries.length;
         for (uint256 i; i < n; ++i) {
-            LedgerStore.Entry storage e = _entries[_expiries[i]];
-            liability = liability + _move(e, _expiries[i], spot, greeks);
-            int256[8] memory values = StressMath.unpack(e.nodes);
-            for (uint256 k; k < 8; ++k) {
-                nodes[k] = nodes[k] + SWad.wrap(values[k] * int256(BookMath.LOT));
-            }
-            if (Timestamp.unwrap(stale) == 0 && !_fresh(e, spot.raw())) stale = _expiries[i];
+            Timestamp expiry = _expiries[i];
+            LedgerStore.Entry storage e = _entries[expiry];
+            liability = liability + _move(e, expiry, spot, greeks);
+            _addNodes(e, nodes);
+            if (Timestamp.unwrap(stale) == 0 && !_fresh(e, spot.raw())) stale = expiry;
         }
     }
 
-    /// @dev Adds the expiry's Greeks at `spot` and returns its liability there and now, by Taylor.
+    function _addNodes(LedgerStore.Entry storage e, SWad[8] memory nodes) private view {
+        uint256[2] memory words = [e.nodes[0], e.nodes[1]];
+        unchecked {
+            for (uint256 i; i < StressMath.NODES; ++i) {
+                int256 value = StressMath.nodeAt(words, i) * int256(BookMath.LOT);
+                nodes[i] = SWad.wrap(nodes[i].rawS() + value);
+            }
+        }
+    }
+
+    /// @dev Adds the expiry's Greeks at `spot` and returns its liability there and now, by Taylor. Stored numbers are
+    /// below 2^96, spot below 2^96: nothing overflows.
     function _move(LedgerStore.Entry storage e, Timestamp expiry, Wad spot, BookGreeks memory total)
         private
         view
         returns (SWad)
     {
         BookGreeks memory g = e.greeksOf();
-        SWad move = spot.signed() - SWad.wrap(int256(uint256(e.spot)));
-        Timestamp end = blockTime() < expiry ? blockTime() : expiry;
-        SWad elapsed = SWad.wrap(int256(end.since(Timestamp.wrap(e.time)) * ONE / YEAR));
-        SWad bend = g.gamma.mulS(move);
-        total.delta = total.delta + g.delta + bend;
-        total.gamma = total.gamma + g.gamma;
-        total.vega = total.vega + g.vega;
-        total.theta = total.theta + g.theta;
-        SWad half = SWad.wrap(bend.mulS(move).rawS() / 2);
-        return SWad.wrap(e.liability) - g.delta.mulS(move) - half - g.theta.mulS(elapsed);
+        (uint256 from, uint256 time) = e.takenAt();
+        unchecked {
+            int256 move = int256(spot.raw()) - int256(from);
+            uint256 end = FixedPointMathLib.min(block.timestamp, expiry.rawTime());
+            int256 elapsed = int256(FixedPointMathLib.zeroFloorSub(end, time));
+            int256 bend = g.gamma.rawS() * move / int256(ONE);
+            total.delta = SWad.wrap(total.delta.rawS() + g.delta.rawS() + bend);
+            total.gamma = SWad.wrap(total.gamma.rawS() + g.gamma.rawS());
+            total.vega = SWad.wrap(total.vega.rawS() + g.vega.rawS());
+            total.theta = SWad.wrap(total.theta.rawS() + g.theta.rawS());
+            int256 gain = (g.delta.rawS() + bend / 2) * move / int256(ONE) + g.theta.rawS() * elapsed / int256(YEAR);
+            return SWad.wrap(e.liabilityOf().rawS() - gain);
+        }
     }
 
     function _fresh(LedgerStore.Entry storage e, uint256 spot) private view returns (bool) {
-        if (block.timestamp > e.refTime + MAX_AGE) return false;
-        return FixedPointMathLib.dist(spot, e.refSpot) * ONE <= MAX_MOVE * e.refSpot;
+        unchecked {
+            if (block.timestamp > e.refTime + MAX_AGE) return false;
+            uint256 from = e.refSpotOf();
+            return FixedPointMathLib.dist(spot, from) * ONE <= MAX_MOVE * from;
+        }
     }
 
     function vegaOf(Timestamp expiry) external view returns (SWad) {
@@ -182,16 +197,16 @@ contract GreekLedger is IGreekLedger {
     function valueOf(SeriesId id, Wad spot) external view returns (OptionGreeks memory greeks, Wad iv) {
         uint256 left = id.expiryOf().since(blockTime());
         uint256 strike = strikeOf(id).raw();
-        iv = _entries[id.expiryOf()].volAt(id.strikeIndexOf(), _entries[id.expiryOf()].shift);
+        iv = _entries[id.expiryOf()].volAt(id.strikeIndexOf(), _entries[id.expiryOf()].shiftOf());
         greeks = Black76.greeks(spot.raw(), strike, left, iv.raw());
     }
 
     function nodeValues(SeriesId id) external view returns (Wad[8] memory out) {
         LedgerStore.Entry storage e = _entry(id.expiryOf());
         uint256 strike = strikeOf(id).raw();
-        StressMath.State memory s = StressMath.stateOf(e.refSpot, id.expiryOf().since(Timestamp.wrap(e.refTime)));
-        uint256[8] memory values = StressMath.calls(s, strike, e.volAt(id.strikeIndexOf(), e.refShift).raw());
-        if (!id.isCallOf()) StressMath.toPuts(values, e.refSpot, strike);
+        StressMath.State memory s = StressMath.stateOf(e.refSpotOf(), id.expiryOf().since(Timestamp.wrap(e.refTime)));
+        uint256[8] memory values = StressMath.calls(s, strike, e.volAt(id.strikeIndexOf(), e.refShiftOf()).raw());
+        if (!id.isCallOf()) StressMath.toPuts(values, e.refSpotOf(), strike);
         for (uint256 i; i < StressMath.NODES; ++i) {
             out[i] = Wad.wrap(values[i]);
         }

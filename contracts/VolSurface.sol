@@ -27,7 +27,6 @@ contract VolSurface is IVolSurface {
 
     /// @dev An update in progress; times are wad years to expiry.
     struct Move {
-        PricingParams p;
         SviSlice slice;
         SviSlice earlier;
         Timestamp feedAt;
@@ -44,6 +43,12 @@ contract VolSurface is IVolSurface {
     IOracleGuard private immutable ORACLE;
     IVolFeed private immutable FEED;
     address private immutable PARAMS;
+    uint256 private immutable WIDTH;
+    uint256 private immutable SPEED;
+    uint256 private immutable MAX_GAP;
+    uint256 private immutable MAX_AGE;
+    uint256 private immutable MIN_VOL;
+    uint256 private immutable MAX_VOL;
 
     mapping(Timestamp => Head) private _heads;
     mapping(Timestamp => uint256[3]) private _words;
@@ -56,9 +61,15 @@ contract VolSurface is IVolSurface {
         ORACLE = IOracleGuard(book.oracle);
         FEED = IVolFeed(volFeed);
         PARAMS = SSTORE2.write(abi.encode(params_));
+        WIDTH = params_.weightWidth.raw();
+        SPEED = params_.anchorSpeed.raw();
+        MAX_GAP = params_.maxFeedGap.raw();
+        MAX_AGE = params_.volMaxAge.rawSeconds();
+        MIN_VOL = params_.minVol.raw();
+        MAX_VOL = params_.maxVol.raw();
     }
 
-    function params() public view returns (PricingParams memory) {
+    function params() external view returns (PricingParams memory) {
         return abi.decode(SSTORE2.read(PARAMS), (PricingParams));
     }
 
@@ -86,23 +97,25 @@ contract VolSurface is IVolSurface {
 
     function status(Timestamp expiry) external view returns (bool open, Wad gap, Wad confidence) {
         Head memory head = _heads[expiry];
-        PricingParams memory p = params();
-        bool fresh = p.volMaxAge.rawSeconds() == 0 || block.timestamp <= head.feedAt + p.volMaxAge.rawSeconds();
-        bool close = p.maxFeedGap.isZero() || head.gap <= p.maxFeedGap.raw();
+        bool fresh = MAX_AGE == 0 || block.timestamp <= head.feedAt + MAX_AGE;
+        bool close = MAX_GAP == 0 || head.gap <= MAX_GAP;
         open = head.arbitrageFree && fresh && close;
         return (open, Wad.wrap(head.gap), Wad.wrap(head.confidence));
     }
 
     // ------------------------------------------------------------ update
 
+    /// @dev A slice that cannot be computed with leaves the anchors and makes the expiry reduce-only.
     function _update(Timestamp expiry, bool first) private {
         Move memory move = _start(expiry, first);
         uint256[3] memory words = _words[expiry];
-        _moveAnchors(move, words, _strikesOf(expiry));
-        _store(expiry, move, words);
+        Wad[] memory strikes = _strikesOf(expiry);
+        if (move.slice.sane()) _moveAnchors(move, words, strikes);
+        else if (first) revert BadSlice(expiry);
+        _store(expiry, move, words, strikes.length);
     }
 
-    function _store(Timestamp expiry, Move memory move, uint256[3] memory words) private {
+    function _store(Timestamp expiry, Move memory move, uint256[3] memory words, uint256 count) private {
         _words[expiry] = words;
         _heads[expiry] = Head({
             updatedAt: uint32(block.timestamp),
@@ -111,12 +124,11 @@ contract VolSurface is IVolSurface {
             confidence: uint64(move.confidence),
             arbitrageFree: move.arbitrageFree
         });
-        (Wad[] memory vols,) = AnchorPack.unpack(words, _strikesOf(expiry).length);
+        (Wad[] memory vols,) = AnchorPack.unpack(words, count);
         emit AnchorsUpdated(expiry, vols, Wad.wrap(move.gap), Wad.wrap(move.confidence));
     }
 
     function _start(Timestamp expiry, bool first) private view returns (Move memory move) {
-        move.p = params();
         Wad confidence;
         (move.slice, confidence, move.feedAt) = FEED.latestSlice(expiry);
         if (Timestamp.unwrap(move.feedAt) == 0) revert NoVolFeed(expiry);
@@ -124,38 +136,39 @@ contract VolSurface is IVolSurface {
         move.time = _years(expiry);
         move.spot = ORACLE.read().price.raw();
         if (move.spot == 0) revert NoPrice();
-        move.step = first ? type(uint256).max : _step(move.p, _heads[expiry].updatedAt);
-        move.arbitrageFree = true;
+        move.step = first ? type(uint256).max : _step(_heads[expiry].updatedAt);
         _setEarlier(move, expiry);
     }
 
     /// @dev How far an anchor may move now, in units of the packing; unlimited when the speed is 0.
-    function _step(PricingParams memory p, uint256 updatedAt) private view returns (uint256) {
-        if (p.anchorSpeed.isZero()) return type(uint256).max;
-        return p.anchorSpeed.raw() * (block.timestamp - updatedAt) / (3600 * AnchorPack.VOL_UNIT);
+    function _step(uint256 updatedAt) private view returns (uint256) {
+        if (SPEED == 0) return type(uint256).max;
+        return SPEED * (block.timestamp - updatedAt) / (3600 * AnchorPack.VOL_UNIT);
     }
 
-    function _moveAnchors(Move memory move, uint256[3] memory words, Wad[] memory strikes) private pure {
+    function _moveAnchors(Move memory move, uint256[3] memory words, Wad[] memory strikes) private view {
+        move.arbitrageFree = true;
+        uint256 gap;
         for (uint256 i; i < strikes.length; ++i) {
             int256 k = FixedPointMathLib.lnWad(int256(strikes[i].raw() * ONE / move.spot));
             uint256 target = _target(move, k);
             uint256 vol = _toward(move.step, AnchorPack.rawVolAt(words, i), target);
-            move.gap = FixedPointMathLib.max(move.gap, FixedPointMathLib.dist(vol, target) * AnchorPack.VOL_UNIT);
-            AnchorPack.set(words, i, vol, _weight(k, move.p.weightWidth));
+            gap = FixedPointMathLib.max(gap, FixedPointMathLib.dist(vol, target));
+            AnchorPack.set(words, i, vol, _weight(k));
         }
+        move.gap = gap * AnchorPack.VOL_UNIT;
     }
 
     /// @dev The slice's vol at k in units of the packing; notes what arbitrage the slice allows there.
-    function _target(Move memory move, int256 k) private pure returns (uint256) {
+    function _target(Move memory move, int256 k) private view returns (uint256) {
         Svi.Jet memory j = move.slice.jet(k);
-        if (move.arbitrageFree) move.arbitrageFree = Svi.noButterfly(j, k, move.time) && _noCalendar(move, j, k);
-        uint256 vol = FixedPointMathLib.clamp(Svi.volOf(j.v).raw(), move.p.minVol.raw(), move.p.maxVol.raw());
-        return AnchorPack.toRawVol(vol);
+        if (move.arbitrageFree) move.arbitrageFree = Svi.noButterfly(j, k, move.time) && _noCalendar(move, j.v, k);
+        return AnchorPack.toRawVol(FixedPointMathLib.clamp(Svi.volOf(j.v).raw(), MIN_VOL, MAX_VOL));
     }
 
-    function _noCalendar(Move memory move, Svi.Jet memory j, int256 k) private pure returns (bool) {
+    function _noCalendar(Move memory move, int256 v, int256 k) private pure returns (bool) {
         if (move.earlierTime == 0) return true;
-        return Svi.noCalendar(move.earlier.jet(k).v, move.earlierTime, j.v, move.time);
+        return Svi.noCalendar(move.earlier.variance(k), move.earlierTime, v, move.time);
     }
 
     function _toward(uint256 step, uint256 from, uint256 target) private pure returns (uint256) {
@@ -164,9 +177,11 @@ contract VolSurface is IVolSurface {
     }
 
     /// @dev 1 / (1 + (k / width)^2).
-    function _weight(int256 k, Wad width) private pure returns (Wad) {
-        uint256 x = FixedPointMathLib.abs(k) * ONE / width.raw();
-        return Wad.wrap(ONE * ONE / (ONE + x * x / ONE));
+    function _weight(int256 k) private view returns (Wad) {
+        unchecked {
+            uint256 x = FixedPointMathLib.abs(k) * ONE / WIDTH;
+            return Wad.wrap(ONE * ONE / (ONE + x * x / ONE));
+        }
     }
 
     // ------------------------------------------------------------ expiries
@@ -177,7 +192,7 @@ contract VolSurface is IVolSurface {
         if (Timestamp.unwrap(earlier) == 0) return;
         Timestamp feedAt;
         (move.earlier,, feedAt) = FEED.latestSlice(earlier);
-        if (Timestamp.unwrap(feedAt) != 0) move.earlierTime = _years(earlier);
+        if (Timestamp.unwrap(feedAt) != 0 && move.earlier.sane()) move.earlierTime = _years(earlier);
     }
 
     function _earlierThan(Timestamp expiry) private view returns (Timestamp earlier) {

@@ -17,6 +17,8 @@ interface IVolSurface {
     error TooManyStrikes(uint256 count, uint256 limit);
     /// @notice The guard has never accepted a price.
     error NoPrice();
+    /// @notice The feed's slice has numbers beyond what can be computed with.
+    error BadSlice(Timestamp expiry);
 
     function params() external view returns (PricingParams memory);
 

@@ -17,9 +17,11 @@ library AnchorPack {
 
     /// @notice Writes strike i; `rawVol` in units of the packing, below 2^32.
     function set(uint256[3] memory words, uint256 i, uint256 rawVol, Wad weight) internal pure {
-        uint256 shift = 64 * (i % 4);
-        uint256 lane = rawVol | (weight.raw() / WEIGHT_UNIT) << 32;
-        words[i / 4] = (words[i / 4] & ~(uint256(type(uint64).max) << shift)) | lane << shift;
+        unchecked {
+            uint256 shift = 64 * (i % 4);
+            uint256 lane = rawVol | (weight.raw() / WEIGHT_UNIT) << 32;
+            words[i / 4] = (words[i / 4] & ~(uint256(type(uint64).max) << shift)) | lane << shift;
+        }
     }
 
     function rawVolAt(uint256[3] memory words, uint256 i) internal pure returns (uint256) {

@@ -68,8 +68,9 @@ library BookMath {
     function place(Book memory x, uint256 spot, uint256 secondsLeft) internal pure {
         x.spot = spot;
         x.secondsLeft = secondsLeft;
-        x.rootTime = Black76.sqrtYears(secondsLeft);
-        x.scale = ((spot * x.rootTime) >> 96) * DENSITY / ONE;
+        uint256 root = Black76.sqrtYears(secondsLeft);
+        x.rootTime = root;
+        x.scale = ((spot * root) >> 96) * DENSITY / ONE;
         // An expiry whose options have no vega left has no shift.
         x.stiffness = x.scale == 0 ? int256(0) : int256(x.impact * LOTS * Q64 / x.scale);
     }

@@ -17,8 +17,8 @@ import {BookMath} from "./BookMath.sol";
 /// The cost is rounded up, against the trader, by `_margin`. Units as in BookMath.
 library DualCost {
     /// Largest shift by a trade, and by moves of spot and time, for which one sweep is used. Q64.
-    int256 internal constant NEAR_TRADE = 184467440737095516; // 0.01
-    int256 internal constant NEAR_MOVE = 18446744073709551; // 0.001
+    int256 private constant NEAR_TRADE = 184467440737095516; // 0.01
+    int256 private constant NEAR_MOVE = 18446744073709551; // 0.001
     int256 private constant FAR_MOVE = 1844674407370955161; // 0.1: further, the cubic says nothing
     /// A maximiser is accepted within this distance (1e-9) or at the limit.
     int256 private constant CLOSE = 18446744073;
@@ -31,7 +31,6 @@ library DualCost {
         int256 g1;
         int256 g2;
         int256 g3;
-        uint256 g4; // bound of the fourth within NEAR_TRADE
     }
 
     /// @dev What a trade does. `sums` and `point` are of the new book at `swept`, which is within 1e-9 of `later`.
@@ -70,11 +69,22 @@ library DualCost {
             if (jet.g0 == 0) return u;
             if (jet.g0 > 0) low = u;
             else high = u;
-            int256 next = _newton(jet, u, low, high, x.limit);
-            if (FixedPointMathLib.dist(next, u) <= uint256(CLOSE >> 4)) return next;
+            (int256 next, bool done) = _step(jet, u, low, high, x.limit);
+            if (done) return next;
             u = next;
         }
         return u;
+    }
+
+    /// @dev The next trial within the bracket: the cubic's root when it is near, which then is the maximiser but for
+    /// about 1e-9 (the objective misses the square of that), else a Newton step.
+    function _step(Jet memory jet, int256 u, int256 low, int256 high, int256 limit)
+        private
+        pure
+        returns (int256 next, bool done)
+    {
+        (next, done) = _root(jet, u, limit, NEAR_MOVE);
+        if (!done) next = _newton(jet, u, low, high, limit);
     }
 
     // ------------------------------------------------------------ the three ways
@@ -162,16 +172,19 @@ library DualCost {
         int256 u,
         Solution memory r
     ) private pure returns (int256) {
-        (int256 back, int256 forth) = (r.before - u, r.swept - u);
-        (int256 fix, uint256 doubt) = _correction(old, r, dq, forth);
-        int256 integral = _integral(old, forth) - _integral(old, back) + fix;
-        // what the last Newton step, from `swept` to `later`, still gains
-        int256 gain = r.later == r.swept ? int256(0) : (r.sums.g * (r.later - r.swept)) >> 65;
-        int256 money = ((integral + gain + 1) * int256(x.scale)) >> 64;
-        doubt += _tail(old.g4, back) + (_tail(old.g4, forth) >> 8);
-        uint256 noise = FixedPointMathLib.abs(forth) + FixedPointMathLib.abs(back);
-        noise = FixedPointMathLib.abs(dq) + ((x.size + FixedPointMathLib.abs(dq)) * noise >> 64);
-        return dq * int256(r.point.call) + money + int256((doubt + 1) * x.scale >> 64) + _grain(x, noise, j);
+        unchecked {
+            (int256 back, int256 forth) = (r.before - u, r.swept - u);
+            (int256 integral, uint256 doubt) = _correction(old, r, dq, forth);
+            integral += _integral(old, forth) - _integral(old, back);
+            // what the last Newton step, from `swept` to `later`, still gains
+            integral += (r.sums.g * (r.later - r.swept)) >> 65;
+            uint256 lots = FixedPointMathLib.abs(dq);
+            uint256 noise = FixedPointMathLib.abs(forth) + FixedPointMathLib.abs(back);
+            doubt += _tail(x, u, back) + (_tail(x, u, forth) >> 8) + 2;
+            lots += (x.size + lots) * noise >> 64;
+            return dq * int256(r.point.call) + (((integral + int256(doubt)) * int256(x.scale)) >> 64)
+                + _grain(x, lots, j);
+        }
     }
 
     /// @dev Hermite correction of the integral from g and its derivative at the new shift, and what may be missing.
@@ -191,14 +204,25 @@ library DualCost {
 
     /// @dev Rounding of the pricing library: 2e-17 of spot plus strike per contract, and a lot * wei. Lots * wad.
     function _grain(BookMath.Book memory x, uint256 lots, uint256 j) private pure returns (int256) {
-        return int256(lots * (x.spot + x.strikes[j].strike) / 5e16 + BookMath.LOTS);
+        unchecked {
+            return int256(lots * (x.spot + x.strikes[j].strike) / 5e16 + BookMath.LOTS);
+        }
     }
 
-    /// @dev |d|^5 g4 / 120.
-    function _tail(uint256 g4, int256 d) private pure returns (uint256) {
+    /// @dev Largest remainder of the cubic's integral over |d|: |d|^5 / 120 times the fourth derivative, which is at
+    /// most size (58 + 9 s^4) / sigma^4 (the maximum of |E| times its quartic in d1 d2, searched over all d1 and s).
+    function _tail(BookMath.Book memory x, int256 u, int256 d) private pure returns (uint256) {
         unchecked {
             uint256 a = FixedPointMathLib.abs(d);
-            return ((((((((g4 * a) >> 64) * a) >> 64) * a) >> 64) * a) >> 64) * a / (120 << 64);
+            uint256 reach = FixedPointMathLib.abs(u) + a;
+            uint256 limit = uint256(x.limit);
+            // least sigma within reach of u, and d / sigma there
+            a = (a << 64) / (x.low + limit - FixedPointMathLib.min(reach, limit));
+            uint256 s2 = ((x.high * x.rootTime) >> 96) ** 2 >> 64;
+            uint256 quartic = (58 << 64) + 9 * (s2 * s2 >> 64);
+            uint256 power = (a * a) >> 64;
+            power = (((power * power) >> 64) * FixedPointMathLib.abs(d)) >> 64;
+            return ((x.size * power) >> 64) * quartic / 120 + 1;
         }
     }
 
@@ -209,7 +233,7 @@ library DualCost {
         Jet memory other;
         uint256 n = x.strikes.length;
         unchecked {
-            (all.g0, all.g1, all.g2, all.g3, all.g4) = (-((x.stiffness * u) >> 64), -x.stiffness, 0, 0, 0);
+            (all.g0, all.g1, all.g2, all.g3) = (-((x.stiffness * u) >> 64), -x.stiffness, 0, 0);
             for (uint256 i; i < n; ++i) {
                 BookMath.Strike memory k = x.strikes[i];
                 if (i == j) _accumulate(all, k, x.rootTime, u, one);
@@ -229,7 +253,6 @@ library DualCost {
             all.g1 += q * one.g1;
             all.g2 += q * one.g2;
             all.g3 += q * one.g3;
-            all.g4 += FixedPointMathLib.abs(q) * one.g4;
         }
     }
 
@@ -243,7 +266,7 @@ library DualCost {
     }
 
     /// @dev w E and its derivatives by u. With r = w / sigma and b = d1 d2: r b, r^2 (b^2 - 3b - s^2),
-    /// r^3 (b^3 - 9b^2 - 3b s^2 + 12b + 3s^2); the fourth is bounded by r^4 (58 + 9 s^4), times 8 for the interval.
+    /// r^3 (b^3 - 9b^2 - 3b s^2 + 12b + 3s^2).
     function _jet(BookMath.Strike memory k, uint256 rootTime, int256 u, Jet memory o) private pure {
         unchecked {
             uint256 sigma = BookMath.sigmaAt(k, u);
@@ -252,9 +275,7 @@ library DualCost {
             (int256 d1, int256 d2) = Black76.moneyness(k.ln, sigma);
             (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
             int256 s2 = int256((sigma * sigma) >> 128);
-            int256 e = (r * r) >> 64;
-            o.g4 = uint256(((((e * e) >> 64) * int256(k.weight)) >> 64) * ((464 << 64) + 72 * ((s2 * s2) >> 64))) >> 64;
-            e = int256(((mantissa >> shift) * k.weight) >> 64);
+            int256 e = int256(((mantissa >> shift) * k.weight) >> 64);
             o.g0 = e;
             if (e == 0) {
                 (o.g1, o.g2, o.g3) = (0, 0, 0);
@@ -295,20 +316,22 @@ library DualCost {
 
     /// @dev Where the cubic around u is zero, or the limit; not ok beyond `reach` or where it does not fall.
     function _root(Jet memory p, int256 u, int256 limit, int256 reach) private pure returns (int256 root, bool ok) {
-        root = u;
-        for (uint256 i; i < 3; ++i) {
-            int256 slope = _slope(p, root - u);
-            if (slope >= 0) return (root, false);
-            root = _clamp(root - _ratio(_value(p, root - u), slope), limit);
-            if (FixedPointMathLib.dist(root, u) > uint256(reach)) return (root, false);
+        unchecked {
+            root = u;
+            for (uint256 i; i < 3; ++i) {
+                int256 slope = _slope(p, root - u);
+                if (slope >= 0) return (root, false);
+                root = _clamp(root - _ratio(_value(p, root - u), slope), limit);
+                if (FixedPointMathLib.dist(root, u) > uint256(reach)) return (root, false);
+            }
+            return (root, true);
         }
-        return (root, true);
     }
 
     // ------------------------------------------------------------ steps
 
     function _ratio(int256 n, int256 m) private pure returns (int256) {
-        return (n << 64) / m;
+        return FixedPointMathLib.rawSDiv(n << 64, m);
     }
 
     function _clamp(int256 u, int256 limit) private pure returns (int256) {

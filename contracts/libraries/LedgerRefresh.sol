@@ -22,10 +22,9 @@ library LedgerRefresh {
     ) external {
         e.anchors = anchors;
         BookMath.Book memory x = e.load(spot, expiry.since(blockTime()), maxShift);
-        int256 u = _maximise(x, e.shift);
-        (BookMath.Sums memory s,) = BookMath.sums(x, u, BookMath.NONE);
-        (e.refShift, e.refSpot, e.refTime) = (int80(u), uint96(spot), uint32(block.timestamp));
-        e.nodes = _nodes(x, u);
+        (int256 u, BookMath.Sums memory s) = _revalue(x, e.shiftOf());
+        e.setReference(spot, u);
+        e.nodes = _nodes(x, e.refSpotOf(), e.refShiftOf());
         e.writeGreeks(x, s, u);
     }
 
@@ -36,26 +35,27 @@ library LedgerRefresh {
         returns (int256)
     {
         BookMath.Book memory x = e.load(spot, expiry.since(blockTime()), maxShift);
-        int256 u = _maximise(x, e.shift);
-        (BookMath.Sums memory s,) = BookMath.sums(x, u, BookMath.NONE);
+        (int256 u, BookMath.Sums memory s) = _revalue(x, e.shiftOf());
         return BookMath.liability(x, s, u);
     }
 
-    function _maximise(BookMath.Book memory x, int256 u) private pure returns (int256) {
+    /// @dev The maximiser and the sums there.
+    function _revalue(BookMath.Book memory x, int256 u) private pure returns (int256, BookMath.Sums memory s) {
         uint256 enough = BookMath.share(x, Curvature.CONCAVE);
         (uint256 bound,) = Curvature.bounds(x, BookMath.NONE, 0, enough);
-        return DualCost.maximise(x, u, bound < enough);
+        u = DualCost.maximise(x, u, bound < enough);
+        (s,) = BookMath.sums(x, u, BookMath.NONE);
+        return (u, s);
     }
 
-    function _nodes(BookMath.Book memory x, int256 u) private pure returns (uint256[2] memory) {
-        int256[8] memory nodes;
-        StressMath.State memory s = StressMath.stateOf(x.spot, x.secondsLeft);
+    function _nodes(BookMath.Book memory x, uint256 spot, int256 u) private pure returns (uint256[2] memory nodes) {
+        StressMath.State memory s = StressMath.stateOf(spot, x.secondsLeft);
         for (uint256 i; i < x.strikes.length; ++i) {
             BookMath.Strike memory k = x.strikes[i];
             if (k.q == 0) continue;
             StressMath.addCalls(nodes, StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, u) * ONE) >> 64), 0, k.q);
         }
-        StressMath.addPuts(nodes, x.spot, x.puts, x.putStrikes, 1);
-        return StressMath.pack(nodes);
+        int256[2] memory none;
+        StressMath.addPuts(nodes, spot, none, [x.puts, x.putStrikes]);
     }
 }

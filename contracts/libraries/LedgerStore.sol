@@ -9,36 +9,30 @@ import {AnchorPack} from "./AnchorPack.sol";
 import {Black76} from "./Black76.sol";
 import {BookMath} from "./BookMath.sol";
 
-/// How an expiry's book is stored: 13 slots and a data contract. Packed units: lots (1e-6 contract), shifts Q64,
-/// vega and theta 1e-9 quote, gamma 1e-12, node values 1e-6 quote; the rest wads.
+/// How an expiry's book is stored: 12 slots and a data contract. A trade writes five slots, six if it is of puts.
+/// Packed units: lots (1e-6 contract); shifts 1e-14; spots 1e-10 quote; vega and theta 1e-9 quote; gamma 1e-9; node
+/// values 1e-6 quote; the rest wads.
 library LedgerStore {
     using FixedPointMathLib for uint256;
     using FixedPointMathLib for int256;
 
     struct Entry {
         address data; // V, then strike and ln(strike / first strike) of each
-        int80 shift; // u* at the last trade or refresh
-        // the last refresh, which fixes the stress nodes
-        int80 refShift;
-        uint96 refSpot;
+        uint64 refSpot; // the last refresh, which fixes the stress nodes
         uint32 refTime;
-        // C(q) and the traders' Greeks at the last trade or refresh
-        int96 liability;
-        int88 delta;
-        int72 vega;
-        uint96 spot;
-        uint32 time;
-        int72 theta;
-        int56 gamma;
+        int48 refShift;
+        int64 puts; // sum of put positions, lots
+        int144 putStrikes; // sum of put position * strike, lots * wad
+        uint256 money; // int96 C(q) | int88 traders' delta | int72 their vega: at the last trade or refresh
+        uint256 rest; // uint64 spot | uint32 time | int64 theta | int48 gamma | int48 shift: likewise
         uint256[2] nodes; // eight int64
-        int80 puts; // sum of put positions, lots
-        int176 putStrikes; // sum of put position * strike, lots * wad
         uint256[3] net; // calls plus puts per strike, int64 lots
         uint256[3] anchors; // as of the last refresh, see AnchorPack
     }
 
     uint256 private constant FINE = 1e9;
-    uint256 private constant GAMMA_UNIT = 1e6;
+    uint256 private constant SPOT_UNIT = 1e8;
+    int256 private constant SHIFT_UNIT = 1e14;
 
     // ------------------------------------------------------------ static data
 
@@ -78,53 +72,62 @@ library LedgerStore {
         returns (BookMath.Book memory x)
     {
         bytes memory data = SSTORE2.read(e.data);
-        uint256 n = countOf(data);
         x.impact = impactOf(data);
         BookMath.place(x, spot, secondsLeft);
         (x.puts, x.putStrikes) = (e.puts, e.putStrikes);
-        x.strikes = new BookMath.Strike[](n);
+        uint256 n = countOf(data);
+        x.strikes = _allocate(n);
         int256 ln = Black76.lnRatio(spot, strikeOf(data, 0));
-        (x.low, x.high) = (type(uint256).max, 0);
+        x.low = type(uint256).max;
         for (uint256 i; i < n; i += 4) {
             _loadFour(x, data, i, ln, e.net[i / 4], e.anchors[i / 4]);
         }
         _setLimit(x, maxShift);
     }
 
+    /// @dev Strikes whose fields are not cleared: `_loadFour` writes every one.
+    function _allocate(uint256 n) private pure returns (BookMath.Strike[] memory strikes) {
+        assembly ("memory-safe") {
+            strikes := mload(0x40)
+            mstore(strikes, n)
+            let slot := add(strikes, 32)
+            let body := add(slot, shl(5, n))
+            let end := add(body, mul(n, 160))
+            mstore(0x40, end)
+            for {} lt(body, end) { body := add(body, 160) } {
+                mstore(slot, body)
+                slot := add(slot, 32)
+            }
+        }
+    }
+
+    /// @dev Strikes i to i + 3. `low` and `high` gather the least and largest anchor.
     function _loadFour(BookMath.Book memory x, bytes memory data, uint256 i, int256 ln, uint256 net, uint256 anchors)
         private
         pure
     {
         unchecked {
             uint256 end = x.strikes.length.min(i + 4);
+            (uint256 low, uint256 high, uint256 size) = (x.low, x.high, x.size);
             for (; i < end; ++i) {
                 BookMath.Strike memory k = x.strikes[i];
-                _fill(k, data, i, ln, net, anchors);
-                x.size += k.q.abs();
-                x.low = x.low.min(k.anchor);
-                x.high = x.high.max(k.anchor);
+                (k.strike, k.ln) = (_word(data, 1 + 2 * i), ln - int256(_word(data, 2 + 2 * i)));
+                int256 q = int64(uint64(net));
+                k.q = q;
+                size += q.abs();
+                _setVol(k, anchors);
+                (low, high) = (low.min(k.anchor), high.max(k.anchor));
                 (net, anchors) = (net >> 64, anchors >> 64);
             }
-        }
-    }
-
-    function _fill(BookMath.Strike memory k, bytes memory data, uint256 i, int256 ln, uint256 net, uint256 anchors)
-        private
-        pure
-    {
-        unchecked {
-            k.q = int64(uint64(net));
-            k.strike = _word(data, 1 + 2 * i);
-            k.ln = ln - int256(_word(data, 2 + 2 * i));
-            _setVol(k, anchors);
+            (x.low, x.high, x.size) = (low, high, size);
         }
     }
 
     /// @dev Anchor and weight from a lane of AnchorPack, to Q64, the anchor rounded up.
     function _setVol(BookMath.Strike memory k, uint256 lane) private pure {
         unchecked {
-            k.anchor = (uint256(uint32(lane)) << 64) * AnchorPack.VOL_UNIT / ONE + 1;
-            k.weight = (uint256(uint32(lane >> 32)) << 64) * AnchorPack.WEIGHT_UNIT / ONE;
+            k.anchor = (uint256(uint32(lane)) << 64) / (ONE / AnchorPack.VOL_UNIT) + 1;
+            k.weight = (uint256(uint32(lane >> 32)) << 64) / (ONE / AnchorPack.WEIGHT_UNIT);
         }
     }
 
@@ -144,38 +147,79 @@ library LedgerStore {
         e.net[i / 4] = (word & ~(uint256(type(uint64).max) << shift)) | uint256(uint64(int64(lots))) << shift;
     }
 
-    /// @notice Vol of strike i at a shift.
+    /// @notice Vol of strike i at a shift, wad.
     function volAt(Entry storage e, uint256 i, int256 shift) internal view returns (Wad) {
-        uint256 lane = e.anchors[i / 4] >> 64 * (i % 4);
         BookMath.Strike memory k;
-        _setVol(k, lane);
+        _setVol(k, e.anchors[i / 4] >> 64 * (i % 4));
         return Wad.wrap((BookMath.sigmaAt(k, shift) * ONE) >> 64);
+    }
+
+    // ------------------------------------------------------------ reference of the stress nodes
+
+    /// @notice Fixes the state on which the nodes are built; what is read back is rounded.
+    function setReference(Entry storage e, uint256 spot, int256 u) internal {
+        (e.refSpot, e.refTime, e.refShift) = (uint64(spot / SPOT_UNIT), uint32(block.timestamp), int48(_packShift(u)));
+    }
+
+    function refSpotOf(Entry storage e) internal view returns (uint256) {
+        return e.refSpot * SPOT_UNIT;
+    }
+
+    function refShiftOf(Entry storage e) internal view returns (int256) {
+        return _unpackShift(e.refShift);
     }
 
     // ------------------------------------------------------------ Greeks
 
-    /// @notice Writes the Greeks of the book at a shift. A Greek that does not fit is stored as the largest that does.
+    /// @notice Writes the Greeks of the book at a shift. A number that does not fit is stored as the largest that does.
     function writeGreeks(Entry storage e, BookMath.Book memory x, BookMath.Sums memory s, int256 u) internal {
-        e.shift = int80(u);
-        e.liability = int96(_fit(BookMath.liability(x, s, u), 96));
-        e.delta = int88(_fit((s.delta - x.puts * int256(ONE)) / int256(BookMath.LOTS), 88));
-        e.vega = int72(_fit(BookMath.vegaOf(x, s.vega) / int256(BookMath.LOTS * FINE), 72));
-        e.spot = uint96(x.spot);
-        e.time = uint32(block.timestamp);
-        e.theta = int72(_fit(BookMath.thetaOf(x, s.theta) / int256(BookMath.LOTS * FINE), 72));
-        e.gamma = int56(_fit(BookMath.gammaOf(x, s.gamma) / int256(BookMath.LOTS * GAMMA_UNIT), 56));
+        int256 lots = int256(BookMath.LOTS);
+        uint256 word = _put(0, BookMath.liability(x, s, u), 96);
+        word = _put(word, (s.delta - x.puts * int256(ONE)) / lots, 88);
+        e.money = _put(word, BookMath.vegaOf(x, s.vega) / (lots * int256(FINE)), 72);
+        word = uint256(uint64(x.spot / SPOT_UNIT)) << 32 | uint32(block.timestamp);
+        word = _put(word, BookMath.thetaOf(x, s.theta) / (lots * int256(FINE)), 64);
+        word = _put(word, BookMath.gammaOf(x, s.gamma) / (lots * int256(FINE)), 48);
+        e.rest = _put(word, _packShift(u), 48);
+    }
+
+    /// @notice u* at the last trade or refresh, Q64.
+    function shiftOf(Entry storage e) internal view returns (int256) {
+        return _unpackShift(int48(uint48(e.rest)));
+    }
+
+    function liabilityOf(Entry storage e) internal view returns (SWad) {
+        return SWad.wrap(int96(uint96(e.money >> 160)));
+    }
+
+    /// @notice Where and when the Greeks were taken.
+    function takenAt(Entry storage e) internal view returns (uint256 spot, uint256 time) {
+        uint256 word = e.rest;
+        return (uint64(word >> 192) * SPOT_UNIT, uint32(word >> 160));
     }
 
     /// @notice The pool's Greeks, as stored.
     function greeksOf(Entry storage e) internal view returns (BookGreeks memory g) {
-        g.delta = SWad.wrap(-int256(e.delta));
-        g.gamma = SWad.wrap(-int256(e.gamma) * int256(GAMMA_UNIT));
-        g.vega = SWad.wrap(-int256(e.vega) * int256(FINE));
-        g.theta = SWad.wrap(-int256(e.theta) * int256(FINE));
+        (uint256 money, uint256 rest) = (e.money, e.rest);
+        g.delta = SWad.wrap(-int256(int88(uint88(money >> 72))));
+        g.vega = SWad.wrap(-int256(int72(uint72(money))) * int256(FINE));
+        g.theta = SWad.wrap(-int256(int64(uint64(rest >> 96))) * int256(FINE));
+        g.gamma = SWad.wrap(-int256(int48(uint48(rest >> 48))) * int256(FINE));
     }
 
-    function _fit(int256 value, uint256 bits) private pure returns (int256) {
-        int256 top = int256((1 << (bits - 1)) - 1);
-        return FixedPointMathLib.clamp(value, -top, top);
+    /// @dev Appends a signed number of `bits` to a word.
+    function _put(uint256 word, int256 value, uint256 bits) private pure returns (uint256) {
+        unchecked {
+            int256 top = int256((1 << (bits - 1)) - 1);
+            return word << bits | uint256(value.clamp(-top, top)) & ((1 << bits) - 1);
+        }
+    }
+
+    function _packShift(int256 u) private pure returns (int256) {
+        return (u * SHIFT_UNIT) >> 64;
+    }
+
+    function _unpackShift(int256 packed) private pure returns (int256) {
+        return (packed << 64) / SHIFT_UNIT;
     }
 }

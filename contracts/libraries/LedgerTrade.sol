@@ -42,7 +42,7 @@ library LedgerTrade {
         BookMath.Book memory x = _load(e, id, spot.raw(), limits);
         Deal memory deal = _deal(id, size, x);
         int256 old = x.strikes[deal.strike].q;
-        DualCost.Solution memory r = _solve(x, deal, e.shift, limits);
+        DualCost.Solution memory r = _solve(x, deal, e.shiftOf(), limits);
         if (opening) _checkLimits(x, deal, r.later, limits);
         _addStress(e, x, deal, old);
         e.setNet(deal.strike, old + deal.lots);
@@ -58,7 +58,7 @@ library LedgerTrade {
     {
         BookMath.Book memory x = _load(e, id, spot.raw(), limits);
         Deal memory deal = _deal(id, size, x);
-        return _change(x, deal, _solve(x, deal, e.shift, limits));
+        return _change(x, deal, _solve(x, deal, e.shiftOf(), limits));
     }
 
     // ------------------------------------------------------------ steps
@@ -112,21 +112,21 @@ library LedgerTrade {
     function _addPut(LedgerStore.Entry storage e, BookMath.Book memory x, Deal memory deal) private {
         x.puts += deal.lots;
         x.putStrikes += deal.lots * int256(x.strikes[deal.strike].strike);
-        (e.puts, e.putStrikes) = (int80(x.puts), int176(x.putStrikes));
+        if (x.puts != int64(x.puts)) revert IGreekLedger.PositionOverflow(SWad.wrap(x.puts * int256(BookMath.LOT)));
+        (e.puts, e.putStrikes) = (int64(x.puts), int144(x.putStrikes));
     }
 
     function _addStress(LedgerStore.Entry storage e, BookMath.Book memory x, Deal memory deal, int256 old) private {
-        int256[8] memory nodes = StressMath.unpack(e.nodes);
+        uint256[2] memory nodes = [e.nodes[0], e.nodes[1]];
         BookMath.Strike memory k = x.strikes[deal.strike];
-        StressMath.State memory s = StressMath.stateOf(e.refSpot, deal.expiry.since(Timestamp.wrap(e.refTime)));
-        uint256[8] memory values = StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, e.refShift) * ONE) >> 64);
+        StressMath.State memory s = StressMath.stateOf(e.refSpotOf(), deal.expiry.since(Timestamp.wrap(e.refTime)));
+        uint256[8] memory values = StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, e.refShiftOf()) * ONE) >> 64);
         StressMath.addCalls(nodes, values, old, old + deal.lots);
         if (!deal.isCall) {
-            int256 strikes = x.putStrikes + deal.lots * int256(k.strike);
-            StressMath.addPuts(nodes, s.spot, x.puts, x.putStrikes, -1);
-            StressMath.addPuts(nodes, s.spot, x.puts + deal.lots, strikes, 1);
+            int256[2] memory next = [x.puts + deal.lots, x.putStrikes + deal.lots * int256(k.strike)];
+            StressMath.addPuts(nodes, s.spot, [x.puts, x.putStrikes], next);
         }
-        e.nodes = StressMath.pack(nodes);
+        (e.nodes[0], e.nodes[1]) = (nodes[0], nodes[1]);
     }
 
     // ------------------------------------------------------------ result

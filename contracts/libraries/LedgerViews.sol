@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {ExpiryBook} from "../types/Types.sol";
-import {ONE, SWad, Timestamp, Wad} from "../types/Units.sol";
+import {SWad, Timestamp, Wad} from "../types/Units.sol";
 import {AnchorPack} from "./AnchorPack.sol";
 import {BookMath} from "./BookMath.sol";
 import {LedgerStore} from "./LedgerStore.sol";
@@ -17,14 +17,14 @@ library LedgerViews {
         bytes memory data = SSTORE2.read(e.data);
         b.expiry = expiry;
         b.impact = Wad.wrap(LedgerStore.impactOf(data));
-        b.shift = SWad.wrap((int256(e.shift) * int256(ONE)) >> 64);
+        b.shift = BookMath.toWad(e.shiftOf());
         b.refreshedAt = Timestamp.wrap(e.refTime);
-        b.refreshedSpot = Wad.wrap(e.refSpot);
-        b.liability = SWad.wrap(e.liability);
+        b.refreshedSpot = Wad.wrap(e.refSpotOf());
+        b.liability = e.liabilityOf();
         b.greeks = e.greeksOf();
-        int256[8] memory nodes = StressMath.unpack(e.nodes);
+        uint256[2] memory nodes = e.nodes;
         for (uint256 i; i < StressMath.NODES; ++i) {
-            b.nodes[i] = SWad.wrap(nodes[i] * int256(BookMath.LOT));
+            b.nodes[i] = SWad.wrap(StressMath.nodeAt(nodes, i) * int256(BookMath.LOT));
         }
         (b.anchors, b.weights) = AnchorPack.unpack(e.anchors, LedgerStore.countOf(data));
         (b.strikes, b.net) = _positions(e, data);
@@ -34,7 +34,7 @@ library LedgerViews {
         (strikes,) = _positions(e, SSTORE2.read(e.data));
         sigma = new Wad[](strikes.length);
         for (uint256 i; i < strikes.length; ++i) {
-            sigma[i] = e.volAt(i, e.shift);
+            sigma[i] = e.volAt(i, e.shiftOf());
         }
     }
 

@@ -40,7 +40,9 @@ library StressMath {
 
     /// @notice Spot at a node, wad.
     function spotAt(uint256 spot, uint256 node) internal pure returns (uint256) {
-        return spot * _multiple(node) / 100;
+        unchecked {
+            return spot * _multiple(node) / 100;
+        }
     }
 
     /// @notice Values of one call at the nodes, wads; `sigma` is its vol at the last refresh, wad.
@@ -69,54 +71,47 @@ library StressMath {
         }
     }
 
-    /// @notice Replaces strike j's term for `old` lots by that for `next`.
-    function addCalls(int256[8] memory nodes, uint256[8] memory values, int256 old, int256 next) internal pure {
+    /// @notice Replaces one strike's terms, sum of calls' value for `old` lots, by those for `next`.
+    function addCalls(uint256[2] memory words, uint256[8] memory values, int256 old, int256 next) internal pure {
         unchecked {
             for (uint256 i; i < NODES; ++i) {
                 int256 value = int256(values[i]);
-                nodes[i] += next * value / UNIT - old * value / UNIT;
+                _add(words, i, next * value / UNIT - old * value / UNIT);
             }
         }
     }
 
-    /// @notice Adds or takes away the puts' parity term: sum of put * (K - F).
-    function addPuts(int256[8] memory nodes, uint256 spot, int256 puts, int256 putStrikes, int256 sign)
+    /// @notice Replaces the puts' parity term, sum of put * (K - F), by that of `next`; each argument is the sum of put
+    /// positions and of put position * strike.
+    function addPuts(uint256[2] memory words, uint256 spot, int256[2] memory old, int256[2] memory next)
         internal
         pure
     {
-        if (puts == 0 && putStrikes == 0) return;
         unchecked {
             for (uint256 i; i < NODES; ++i) {
-                nodes[i] += sign * ((putStrikes - puts * int256(spotAt(spot, i))) / UNIT);
+                int256 price = int256(spotAt(spot, i));
+                _add(words, i, (next[1] - next[0] * price) / UNIT - (old[1] - old[0] * price) / UNIT);
             }
         }
     }
 
-    function unpack(uint256[2] memory words) internal pure returns (int256[8] memory nodes) {
+    /// @dev Adds to an int64 lane.
+    function _add(uint256[2] memory words, uint256 i, int256 change) private pure {
         unchecked {
-            (uint256 low, uint256 high) = (words[0], words[1]);
-            for (uint256 i; i < NODES / 2; ++i) {
-                nodes[i] = int64(uint64(low));
-                nodes[i + 4] = int64(uint64(high));
-                (low, high) = (low >> 64, high >> 64);
-            }
+            uint256 shift = (i & 3) << 6;
+            uint256 word = words[i >> 2];
+            int256 old = int64(uint64(word >> shift));
+            change += old;
+            if (change != int64(change)) revert NodeOverflow(change);
+            words[i >> 2] = word ^ (uint256(uint64(int64(change) ^ int64(old))) << shift);
         }
     }
 
-    function pack(int256[8] memory nodes) internal pure returns (uint256[2] memory words) {
+    /// @notice Node i in 1e-6 quote.
+    function nodeAt(uint256[2] memory words, uint256 i) internal pure returns (int256) {
         unchecked {
-            (uint256 low, uint256 high) = (0, 0);
-            for (uint256 i = NODES / 2; i > 0; --i) {
-                low = low << 64 | _lane(nodes[i - 1]);
-                high = high << 64 | _lane(nodes[i + 3]);
-            }
-            (words[0], words[1]) = (low, high);
+            return int64(uint64(words[i >> 2] >> ((i & 3) << 6)));
         }
-    }
-
-    function _lane(int256 node) private pure returns (uint256) {
-        if (node != int64(node)) revert NodeOverflow(node);
-        return uint64(int64(node));
     }
 
     // ------------------------------------------------------------ one node

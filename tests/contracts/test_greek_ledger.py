@@ -69,7 +69,7 @@ def assert_greeks(made: LedgerWorld, expiry: int, held: Positions, tolerance: fl
     time, spot = made.chain.time, mpf(made.spot) / WAD
     want = expected(ref, held, ref.shift(spot, time), spot, time)
     got = {"liability": book["liability"]} | book["greeks"]
-    scales = {"liability": 1e4, "delta": 10, "gamma": 1e-2, "vega": 1e4, "theta": 1e5}
+    scales = {"liability": 1e4, "delta": 10, "gamma": 1, "vega": 1e4, "theta": 1e5}
     for name, scale in scales.items():
         assert abs(mpf(got[name]) / WAD - want[name]) <= tolerance * scale, name
 
