@@ -4,7 +4,6 @@ pragma solidity ^0.8.28;
 import {ERC20} from "solady/tokens/ERC20.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
-import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {ILiquidationAuction} from "./interfaces/ILiquidationAuction.sol";
 import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
@@ -35,7 +34,6 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     uint256 private immutable UNIT;
     IOracleGuard private immutable ORACLE;
-    ICircuitBreaker private immutable BREAKER;
     IMarginEngine private immutable MARGIN;
     IOptionMarket private immutable MARKET;
     IInsuranceFund private immutable INSURANCE;
@@ -48,7 +46,6 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         ParamBounds.check(params_);
         UNIT = TokenUnits.unitOf(ERC20(book.quote).decimals());
         ORACLE = IOracleGuard(book.oracle);
-        BREAKER = ICircuitBreaker(book.breaker);
         MARGIN = IMarginEngine(book.margin);
         MARKET = IOptionMarket(book.market);
         INSURANCE = IInsuranceFund(book.insurance);
@@ -211,10 +208,10 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------ small things
 
-    /// @dev The oracle's price if the mode allows liquidation: not without a trustworthy price.
+    /// @dev The oracle's price. No mode stops a liquidation, only the lack of any live feed.
     function _price() private view returns (Wad) {
         OracleView memory seen = ORACLE.read();
-        if (seen.mode == Mode.FROZEN || BREAKER.effective(seen.mode) == Mode.FROZEN) revert ModeForbids(Mode.FROZEN);
+        if (seen.confidence.isZero()) revert ModeForbids(Mode.FROZEN);
         return seen.price;
     }
 

@@ -111,9 +111,10 @@ contract OptionMarket is Liquidation {
         return !(held != 0 && opposite && size.absS() <= SWad.wrap(held).absS());
     }
 
+    /// @dev A close needs no more than one live feed: its confidence is zero when none is left.
     function _checkMode(TradeRules.Ticket memory t) private pure {
-        if (t.seen.mode == Mode.FROZEN) revert ModeForbids(Mode.FROZEN);
-        if (t.mode == Mode.FROZEN || t.opening && t.mode != Mode.NORMAL) revert ModeForbids(t.mode);
+        if (t.seen.confidence.isZero()) revert ModeForbids(Mode.FROZEN);
+        if (t.opening && t.mode != Mode.NORMAL) revert ModeForbids(t.mode);
         if (t.size.isZeroS()) revert SizeTooSmall(t.size, Wad.wrap(Packing.LOT));
     }
 
