@@ -136,13 +136,15 @@ contract TradeRules {
     /// @notice Reverts with the limit that the trade breaks.
     function check(Ticket calldata t, SWad delta, SWad addedDollars) external view {
         _checkTrade(t, delta.absS());
-        (BookGreeks memory greeks,, SWad[8] memory nodes, Timestamp stale) = LEDGER.aggregate(t.seen.price);
+        Wad spot = t.seen.price;
+        (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale) = LEDGER.aggregate(spot);
         if (stale.rawTime() != 0) revert IOptionMarket.StaleGreeks(stale);
-        Wad money = VAULT.navFast(t.seen.price).positive();
+        (SWad nav, SWad worst) = VAULT.limitsAt(spot, liability, nodes);
+        Wad money = nav.positive();
         _checkAccountDelta(addedDollars.absS(), money);
         _checkGamma(t, greeks.gamma, money);
         _checkVega(t, money);
-        _checkStress(t, nodes, money);
+        _checkStress(worst, money);
         _checkGate(t, delta, greeks.delta, money);
     }
 
@@ -179,9 +181,8 @@ contract TradeRules {
         if (dollars > limit) revert IOptionMarket.VegaLimit(dollars, limit);
     }
 
-    function _checkStress(Ticket calldata t, SWad[8] memory nodes, Wad money) private view {
+    function _checkStress(SWad worst, Wad money) private view {
         if (STRESS_FLOOR.isZero()) return;
-        SWad worst = VAULT.worstStress(t.seen.price, nodes);
         SWad floor = STRESS_FLOOR.mulDown(money).signed();
         if (worst < floor) revert IOptionMarket.StressLimit(worst, floor);
     }

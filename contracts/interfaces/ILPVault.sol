@@ -89,6 +89,12 @@ interface ILPVault {
     /// @notice Whether the last assessment found the scale below one.
     function insolvent() external view returns (bool);
 
+    /// @notice `navFast` and `worstStress` for one who has the ledger's aggregate at `spot` already.
+    function limitsAt(Wad spot, SWad liability, SWad[8] calldata nodes)
+        external
+        view
+        returns (SWad nav, SWad worst);
+
     function cash() external view returns (Wad);
 
     /// @notice What withdrawals may take now: min(cash less what settled longs wait for, worst stressed
