@@ -81,6 +81,14 @@ class Artifacts:
             self._loaded[name] = _load(name, self._paths[name])
         return self._loaded[name]
 
+    def layout(self, name: str) -> Mapping[str, Any]:
+        """A contract's storage layout as the compiler states it; empty where it does not."""
+        if name not in self._paths:
+            return {}
+        raw = orjson.loads(self._paths[name].read_bytes())
+        found: Mapping[str, Any] = raw.get("storageLayout") or {}
+        return found
+
     def __contains__(self, name: str) -> bool:
         return name in self._paths
 
