@@ -16,7 +16,7 @@ import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {StressMath} from "./libraries/StressMath.sol";
 import {PricingParams} from "./types/Params.sol";
 import {Addresses, BookChange, BookGreeks, ExpiryBook, OptionGreeks} from "./types/Types.sol";
-import {ONE, SWad, SeriesId, Timestamp, Wad, YEAR, blockTime} from "./types/Units.sol";
+import {ONE, SWad, SeriesId, Timestamp, Wad, YEAR, blockTime, seriesId} from "./types/Units.sol";
 
 contract GreekLedger is IGreekLedger {
     using LedgerStore for LedgerStore.Entry;
@@ -192,6 +192,23 @@ contract GreekLedger is IGreekLedger {
 
     function vols(Timestamp expiry) external view returns (Wad[] memory strikes, Wad[] memory sigma) {
         return LedgerViews.vols(_entry(expiry));
+    }
+
+    function volsAt(Timestamp expiry, uint256[] calldata strikeIndices)
+        external
+        view
+        returns (Wad[] memory strikes, Wad[] memory sigma)
+    {
+        LedgerStore.Entry storage e = _entry(expiry);
+        bytes memory data = SSTORE2.read(e.data);
+        int256 shift = e.shiftOf();
+        (strikes, sigma) = (new Wad[](strikeIndices.length), new Wad[](strikeIndices.length));
+        for (uint256 i; i < strikeIndices.length; ++i) {
+            uint256 k = strikeIndices[i];
+            if (k >= LedgerStore.countOf(data)) revert UnknownSeries(seriesId(expiry, k, false));
+            strikes[i] = Wad.wrap(LedgerStore.strikeOf(data, k));
+            sigma[i] = e.volAt(k, shift);
+        }
     }
 
     function valueOf(SeriesId id, Wad spot) external view returns (OptionGreeks memory greeks, Wad iv) {

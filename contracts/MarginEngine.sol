@@ -171,27 +171,19 @@ contract MarginEngine is IMarginEngine {
         view
         returns (MarginMath.Group memory g)
     {
-        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiry);
         uint256 n = _count(members);
-        g.spot = spot.raw();
-        g.secondsLeft = expiry.since(blockTime());
-        (g.strikes, g.sizes, g.calls, g.vols) =
-            (new uint256[](n), new int256[](n), new bool[](n), new uint256[](n));
+        uint256[] memory indices = new uint256[](n);
+        (g.sizes, g.calls) = (new int256[](n), new bool[](n));
         uint256 k;
         for (uint256 i; i < legs.length; ++i) {
-            if (members >> i & 1 == 1) _setLeg(g, k++, legs[i], strikes, vols);
+            if (members >> i & 1 == 0) continue;
+            indices[k] = legs[i].id.strikeIndexOf();
+            g.sizes[k] = legs[i].size.rawS();
+            g.calls[k++] = legs[i].id.isCallOf();
         }
-    }
-
-    function _setLeg(MarginMath.Group memory g, uint256 k, Leg memory leg, Wad[] memory strikes, Wad[] memory vols)
-        private
-        pure
-    {
-        uint256 strike = leg.id.strikeIndexOf();
-        g.strikes[k] = strikes[strike].raw();
-        g.vols[k] = vols[strike].raw();
-        g.sizes[k] = leg.size.rawS();
-        g.calls[k] = leg.id.isCallOf();
+        (g.strikes, g.vols) = LEDGER.volsAt(expiry, indices);
+        g.spot = spot.raw();
+        g.secondsLeft = expiry.since(blockTime());
     }
 
     function _members(Leg[] memory legs, uint256 from, Timestamp expiry) private pure returns (uint256 members) {
@@ -226,11 +218,12 @@ contract MarginEngine is IMarginEngine {
 
     function _valueAt(SeriesId id, Wad spot, Wad volFactor) private view returns (Wad) {
         Timestamp expiry = id.expiryOf();
-        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiry);
-        uint256 i = id.strikeIndexOf();
-        (uint256 call, uint256 put,) = Black76.price(
-            spot.raw(), strikes[i].raw(), expiry.since(blockTime()), vols[i].mulDown(volFactor).raw()
-        );
+        uint256[] memory index = new uint256[](1);
+        index[0] = id.strikeIndexOf();
+        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.volsAt(expiry, index);
+        uint256 left = expiry.since(blockTime());
+        uint256 vol = vols[0].mulDown(volFactor).raw();
+        (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[0].raw(), left, vol);
         return Wad.wrap(id.isCallOf() ? call : put);
     }
 

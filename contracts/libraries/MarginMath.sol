@@ -14,18 +14,18 @@ library MarginMath {
     struct Group {
         uint256 spot;
         uint256 secondsLeft;
-        uint256[] strikes;
+        Wad[] strikes;
+        Wad[] vols; // of each leg now
         int256[] sizes; // + long, - short
         bool[] calls;
-        uint256[] vols; // of each leg now
     }
 
-    /// @dev Of one leg: ln(spot / strike) and total volatilities now, shocked up and shocked down; all Q96.
-    struct Kernel {
-        int256 ln;
-        uint256 flat;
-        uint256 up;
-        uint256 down;
+    /// @dev The nine spots of the states and their logarithms relative to spot, Q96.
+    struct Grid {
+        uint256[9] spots;
+        int256[9] lns;
+        uint256 root; // sqrt of the time left in years, Q96
+        Wad scale; // of the vol shocks
     }
 
     struct Requirement {
@@ -35,11 +35,13 @@ library MarginMath {
         uint256 maintenance;
     }
 
-    /// @dev The states: 7 spots times {vol flat, up, down}, then the lower and the upper tail with vol up.
-    uint256 private constant STATES = 23;
+    /// @dev States: 9 spots, seven of the grid and two tails, times vol {flat, up, down}; a tail has vol up only.
+    uint256 private constant SPOTS = 9;
+    uint256 private constant STATES = 27;
     uint256 private constant NOW = 9; // fourth spot, flat
-    uint256 private constant TAIL_DOWN = 21;
-    uint256 private constant TAIL_UP = 22;
+    uint256 private constant GRID_STATES = 21;
+    uint256 private constant TAIL_DOWN = 22; // eighth spot, up
+    uint256 private constant TAIL_UP = 25;
     /// @dev Spot multiples in thousandths, 16 bits each, first in the lowest, and their logarithms, Q96.
     uint256 private constant GRID = 800 | 865 << 16 | 930 << 32 | 1000 << 48 | 1070 << 64 | 1135 << 80 | 1200 << 96;
     uint256 private constant PER_MILLE = 1000;
@@ -61,8 +63,8 @@ library MarginMath {
         int256 sum;
         uint256 root = Black76.sqrtYears(g.secondsLeft);
         for (uint256 i; i < g.sizes.length; ++i) {
-            int256 ln = Black76.lnRatio(g.spot, g.strikes[i]);
-            sum -= g.sizes[i] * _value(g, i, g.spot, ln, _total(g.vols[i], root));
+            int256 ln = Black76.lnRatio(g.spot, g.strikes[i].raw());
+            sum -= g.sizes[i] * _value(g.spot, g.strikes[i].raw(), ln, _total(g.vols[i], root), g.calls[i]);
         }
         return _ceilWad(sum);
     }
@@ -71,8 +73,8 @@ library MarginMath {
     function nodeDebts(Group memory g) internal pure returns (int256[8] memory debts) {
         StressMath.State memory s = StressMath.stateOf(g.spot, g.secondsLeft);
         for (uint256 i; i < g.sizes.length; ++i) {
-            uint256[8] memory values = StressMath.calls(s, g.strikes[i], g.vols[i]);
-            if (!g.calls[i]) StressMath.toPuts(values, g.spot, g.strikes[i]);
+            uint256[8] memory values = StressMath.calls(s, g.strikes[i].raw(), g.vols[i].raw());
+            if (!g.calls[i]) StressMath.toPuts(values, g.spot, g.strikes[i].raw());
             for (uint256 k; k < 8; ++k) {
                 debts[k] -= g.sizes[i] * int256(values[k]);
             }
@@ -101,72 +103,67 @@ library MarginMath {
 
     /// @dev What the legs owe in every state.
     function _debts(Group memory g, MarginParams memory p) private pure returns (int256[STATES] memory debts) {
-        Black76.checkRange(g.spot * p.tailUp.raw() / ONE, g.spot);
-        Wad scale = VolShock.scale(g.secondsLeft);
-        uint256 root = Black76.sqrtYears(g.secondsLeft);
+        Grid memory grid = _grid(g, p);
         for (uint256 i; i < g.sizes.length; ++i) {
-            Kernel memory k = _kernel(g, i, p, scale, root);
-            _addGrid(debts, g, i, k);
-            _addTail(debts, TAIL_DOWN, g, i, k.up, p.tailDown);
-            _addTail(debts, TAIL_UP, g, i, k.up, p.tailUp);
+            Black76.checkRange(grid.spots[SPOTS - 1], g.strikes[i].raw());
+            _addLeg(debts, grid, _totals(grid, g.vols[i], p), g.strikes[i].raw(), g.sizes[i], g.calls[i]);
         }
         for (uint256 s; s < STATES; ++s) {
             debts[s] = _ceilWad(debts[s]);
         }
     }
 
-    function _kernel(Group memory g, uint256 i, MarginParams memory p, Wad scale, uint256 root)
-        private
-        pure
-        returns (Kernel memory k)
-    {
-        Wad vol = Wad.wrap(g.vols[i]);
-        k.ln = Black76.lnRatio(g.spot, g.strikes[i]);
-        k.flat = _total(vol.raw(), root);
-        k.up = _total(VolShock.up(vol, scale, p.volUp, p.volUpFloor).raw(), root);
-        k.down = _total(VolShock.down(vol, scale, p.volDown).raw(), root);
-    }
-
-    function _addGrid(int256[STATES] memory debts, Group memory g, uint256 i, Kernel memory k) private pure {
-        int256 size = g.sizes[i];
-        for (uint256 j; j < 7; ++j) {
-            uint256 spot = g.spot * uint16(GRID >> 16 * j) / PER_MILLE;
-            int256 ln = k.ln + _lnOf(j);
-            debts[3 * j] -= size * _value(g, i, spot, ln, k.flat);
-            debts[3 * j + 1] -= size * _value(g, i, spot, ln, k.up);
-            debts[3 * j + 2] -= size * _value(g, i, spot, ln, k.down);
+    function _grid(Group memory g, MarginParams memory p) private pure returns (Grid memory grid) {
+        grid.root = Black76.sqrtYears(g.secondsLeft);
+        grid.scale = VolShock.scale(g.secondsLeft);
+        for (uint256 j; j < SPOTS - 2; ++j) {
+            grid.spots[j] = g.spot * uint16(GRID >> 16 * j) / PER_MILLE;
+            grid.lns[j] = _lnOf(j);
         }
+        _setTail(grid, SPOTS - 2, g.spot, p.tailDown);
+        _setTail(grid, SPOTS - 1, g.spot, p.tailUp);
     }
 
-    function _addTail(
-        int256[STATES] memory debts, uint256 state, Group memory g, uint256 i, uint256 total, Wad multiple
+    function _setTail(Grid memory grid, uint256 j, uint256 spot, Wad multiple) private pure {
+        grid.spots[j] = FixedPointMathLib.max(spot * multiple.raw() / ONE, 1);
+        grid.lns[j] = Black76.lnRatio(grid.spots[j], spot);
+    }
+
+    /// @dev Total volatilities of a leg: flat, up, down; Q96.
+    function _totals(Grid memory grid, Wad vol, MarginParams memory p) private pure returns (uint256[3] memory totals) {
+        totals[0] = _total(vol, grid.root);
+        totals[1] = _total(VolShock.up(vol, grid.scale, p.volUp, p.volUpFloor), grid.root);
+        totals[2] = _total(VolShock.down(vol, grid.scale, p.volDown), grid.root);
+    }
+
+    /// @dev The hot loop. No overflow: a size is below 2^63 lots of 1e12, a price below 2^96, there are 8 legs.
+    function _addLeg(
+        int256[STATES] memory debts, Grid memory grid, uint256[3] memory totals, uint256 strike, int256 size, bool isCall
     ) private pure {
-        uint256 spot = FixedPointMathLib.max(g.spot * multiple.raw() / ONE, 1);
-        debts[state] -= g.sizes[i] * _value(g, i, spot, Black76.lnRatio(spot, g.strikes[i]), total);
-    }
-
-    /// @dev Value of one contract of leg i.
-    function _value(Group memory g, uint256 i, uint256 spot, int256 ln, uint256 total) private pure returns (int256) {
-        (uint256 call, uint256 put) = _price(spot, g.strikes[i], ln, total);
-        return int256(g.calls[i] ? call : put);
-    }
-
-    function _price(uint256 spot, uint256 strike, int256 ln, uint256 total)
-        private
-        pure
-        returns (uint256 call, uint256 put)
-    {
-        if (total == 0) {
-            (call, put,) = Black76.intrinsic(spot, strike);
-            return (call, put);
+        unchecked {
+            int256 ln = Black76.lnRatio(grid.spots[3], strike);
+            for (uint256 s; s < STATES; ++s) {
+                uint256 j = s / 3;
+                uint256 v = s - 3 * j;
+                if (j > 6 && v != 1) continue;
+                debts[s] -= size * _value(grid.spots[j], strike, ln + grid.lns[j], totals[v], isCall);
+            }
         }
-        (int256 d1, int256 d2) = Black76.moneyness(ln, total);
-        (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
-        (call, put,) = Black76.valueAt(spot, strike, d1, d2, mantissa, shift);
     }
 
-    function _total(uint256 vol, uint256 root) private pure returns (uint256) {
-        return Black76.clampVol(vol) * root / ONE;
+    /// @dev Value of one contract.
+    function _value(uint256 spot, uint256 strike, int256 ln, uint256 total, bool isCall) private pure returns (int256) {
+        (uint256 call, uint256 put,) = Black76.intrinsic(spot, strike);
+        if (total != 0) {
+            (int256 d1, int256 d2) = Black76.moneyness(ln, total);
+            (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
+            (call, put,) = Black76.valueAt(spot, strike, d1, d2, mantissa, shift);
+        }
+        return int256(isCall ? call : put);
+    }
+
+    function _total(Wad vol, uint256 root) private pure returns (uint256) {
+        return Black76.clampVol(vol.raw()) * root / ONE;
     }
 
     function _lnOf(uint256 j) private pure returns (int256) {
@@ -187,7 +184,7 @@ library MarginMath {
     /// @dev Largest increase of the debt over the grid and the damped tails.
     function _maxLoss(int256[STATES] memory debts, MarginParams memory p) private pure returns (uint256 loss) {
         int256 worst = debts[NOW];
-        for (uint256 s; s < TAIL_DOWN; ++s) {
+        for (uint256 s; s < GRID_STATES; ++s) {
             worst = FixedPointMathLib.max(worst, debts[s]);
         }
         loss = uint256(worst - debts[NOW]);
@@ -215,7 +212,7 @@ library MarginMath {
         int256 most = _intrinsicDebt(g, 0);
         for (uint256 i; i < g.sizes.length; ++i) {
             if (g.calls[i]) netCalls += g.sizes[i];
-            most = FixedPointMathLib.max(most, _intrinsicDebt(g, g.strikes[i]));
+            most = FixedPointMathLib.max(most, _intrinsicDebt(g, g.strikes[i].raw()));
         }
         if (netCalls < 0) return;
         uint256 room = _above(most, r.mark);
@@ -227,7 +224,7 @@ library MarginMath {
     function _intrinsicDebt(Group memory g, uint256 spot) private pure returns (int256) {
         int256 sum;
         for (uint256 i; i < g.sizes.length; ++i) {
-            uint256 strike = g.strikes[i];
+            uint256 strike = g.strikes[i].raw();
             uint256 payoff = g.calls[i]
                 ? FixedPointMathLib.zeroFloorSub(spot, strike)
                 : FixedPointMathLib.zeroFloorSub(strike, spot);
