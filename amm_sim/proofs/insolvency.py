@@ -82,25 +82,41 @@ def closed_form(case: Case) -> Loss:
 
 def terminal_price(case: Case, index: int, paths: int) -> float:
     """Quantile (index + 1/2) / paths of the terminal price, in whole units of the feed."""
+    return price_at(case, float(ndtri((index + 0.5) / paths)))
+
+
+def price_at(case: Case, z: float) -> float:
+    """Terminal price at a standard normal ``z``, in whole units of the feed."""
     root = case.vol * math.sqrt(case.seconds / YEAR)
-    z = float(ndtri((index + 0.5) / paths))
     return round(case.spot * math.exp(-root * root / 2 + root * z), 8)
+
+
+class Sold:
+    """A pool that has sold the case's options: one baseline for any number of prices."""
+
+    def __init__(self, chain: Chain, case: Case) -> None:
+        self._world = build(chain)
+        start = chain.time + 60
+        self._series = SeriesKey(start + case.seconds, 0, case.is_call)
+        _sell(self._world, case, start, self._series)
+        self._baseline = chain.snapshot()
+
+    def loss(self, price: float) -> float:
+        """What longs are owed and not paid if the option settles at ``price``, in quote."""
+        loss = _settle(self._world, self._series, price)
+        self._world.chain.revert(self._baseline)
+        self._baseline = self._world.chain.snapshot()
+        return loss
 
 
 def prove(
     chain: Chain, case: Case, paths: int, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Proof:
     """Runs every path from one snapshot; ``progress`` is called with (done, paths)."""
-    world = build(chain)
-    start = chain.time + 60
-    series = SeriesKey(start + case.seconds, 0, case.is_call)
-    _sell(world, case, start, series)
-    baseline = chain.snapshot()
+    sold = Sold(chain, case)
     losses: list[float] = []
     for index in range(paths):
-        losses.append(_settle(world, series, terminal_price(case, index, paths)))
-        chain.revert(baseline)
-        baseline = chain.snapshot()
+        losses.append(sold.loss(terminal_price(case, index, paths)))
         progress(index + 1, paths)
     failed = [loss for loss in losses if loss > 0]
     total = math.fsum(losses)

@@ -1,4 +1,4 @@
-"""Estimators against published numbers, closed forms, textbook examples and repeated experiments."""
+"""Estimators against published numbers, closed forms, textbooks and repeated experiments."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_mcnemar_worked_by_hand(b, c, p) -> None:
 
 
 def test_paired_proportion_published_example() -> None:
-    """Agresti and Min (2005), approval of the prime minister: 150 and 86 of 1600, .04 (.021, .059)."""
+    """Approval of the prime minister (Agresti and Min 2005): 150, 86 of 1600."""
     found = iv.paired_proportion(150, 86, 1600)
     assert found.value == pytest.approx(0.04)
     assert (found.low, found.high) == pytest.approx((0.0212, 0.0587), abs=2e-4)
