@@ -283,7 +283,8 @@ class _Opening:
     def play(self) -> None:
         """Money first, the founder's deposit, then prices, boards and a first observation."""
         self.pool.admit([DEPLOYER, FOUNDER, *(actor.address for actor in self.actors)])
-        now = self.pool.chain.time
+        delay = _deposit_delay(self.scenario)
+        now = self.start - delay - SETTLE_IN // 2  # never the time that deploying took
         self._block(now + 1, self._money())
         self._block(now + 2, self._placements())
         if self.scenario.pool.liquidity > 0:

@@ -20,6 +20,7 @@ import click
 
 from amm_sim.chain.artifacts import ROOT
 from amm_sim.cli_prove import prove
+from amm_sim.cli_replay import diff, replay
 from amm_sim.cli_sweep import STUDY, sweep, write_report
 from amm_sim.errors import AmmSimError, ScenarioError, SetupError
 
@@ -64,7 +65,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(prove)
+for command in (prove, replay, diff):
+    cli.add_command(command)
 cli.add_command(sweep)
 
 # ----------------------------------------------------------------------------- run

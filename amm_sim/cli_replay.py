@@ -76,9 +76,9 @@ def diff(left: Path, right: Path, storage: bool) -> None:
 
 
 def _lines(found: Divergence) -> list[str]:
+    where = f"block {found.block} (time {found.time})"
     lines = [
-        f"equal for {found.equal_blocks} blocks; the first difference is in block {found.block}"
-        f" (time {found.time}): {found.difference}"
+        f"equal for {found.equal_blocks} blocks, then they part in {where}: {found.difference}"
     ]
     lines += [f"  A  {found.left}"] if found.left else []
     lines += [f"  B  {found.right}"] if found.right else []

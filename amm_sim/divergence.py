@@ -1,10 +1,10 @@
-"""Where two runs part: in what they were given, in what was sent, in what became of it, in storage."""
+"""Where two runs part: in inputs, in what was sent, in what became of it, in storage."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 

@@ -28,7 +28,8 @@ MAY: dict[str, set[str]] = {
     "report": VALUES,
 }
 """Part -> parts of ours that it may import, besides itself."""
-ROOTS = {"", "assemble", "cli", "cli_prove", "cli_sweep", "paths", "proofs"}
+COMMANDS = {"cli", "cli_prove", "cli_replay", "cli_shrink", "cli_sql", "cli_sweep"}
+ROOTS = {"", "assemble", "paths", "proofs", "replay", "divergence", "shrink", "foundry"} | COMMANDS
 """Composition roots: free."""
 
 ONLY_IN: dict[str, set[str]] = {
@@ -38,7 +39,7 @@ ONLY_IN: dict[str, set[str]] = {
     "eth_utils": {"chain"},
     "tomllib": {"scenario"},
     "plotly": {"report"},
-    "click": {"cli", "cli_prove", "cli_sweep"},
+    "click": COMMANDS,
     "duckdb": {"tape"},
 }
 """Library -> the parts that may import it."""
