@@ -8,7 +8,7 @@ import subprocess
 import time as wall
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from amm_sim.chain.client import DEPLOYER, Chain, Revert
 from amm_sim.chain.deploy import Deployment, deploy_protocol, read_parameters
 from amm_sim.chain.orders import Transaction
 from amm_sim.chain.pool import Block, Pool
-from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, address_of, stream
+from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, Bid, address_of, stream
+from amm_sim.engine.blockspace import Rules
 from amm_sim.engine.mempool import BUILDERS
 from amm_sim.engine.recorder import Recorder
 from amm_sim.engine.simulation import Progress, Schedule, Simulation
@@ -124,8 +125,12 @@ def build_actors(scenario: Scenario) -> list[Actor]:
 def _actor(
     kinds: Mapping[str, type[Any]], part: Part, rank: int, index: int, scenario: Scenario
 ) -> Actor:
-    agent = build(choose(kinds, part), part.table, part.path, name=part.name)
-    return _wrap(agent, part.kind, rank, index, scenario.run.seed)
+    bids = [f.name for f in fields(Bid)]
+    table = {key: value for key, value in part.table.items() if key not in bids}
+    bid = {key: value for key, value in part.table.items() if key in bids}
+    agent = build(choose(kinds, part), table, part.path, name=part.name)
+    actor = _wrap(agent, part.kind, rank, index, scenario.run.seed)
+    return replace(actor, bid=build(Bid, bid, part.path))
 
 
 def _wrap(agent: Any, kind: str, rank: int, index: int, seed: int) -> Actor:
@@ -169,7 +174,14 @@ class Prepared:
             self.pool,
             self.world,
             self.actors,
-            Schedule(run.start, run.block_seconds, run.blocks, BUILDERS[run.builder]),
+            Schedule(
+                run.start,
+                run.block_seconds,
+                run.blocks,
+                run.builder,
+                build(Rules, self.scenario.mempool, "mempool"),
+                run.seed,
+            ),
             recorder=recorder,
             on_block=on_block,
         )
@@ -219,6 +231,7 @@ def prepare(
     begun = wall.perf_counter()
     if scenario.run.builder not in BUILDERS:
         raise ScenarioError("run.builder", scenario.run.builder, "one of " + ", ".join(BUILDERS))
+    build(Rules, scenario.mempool, "mempool")
     world, actors = build_world(scenario), build_actors(scenario)
     artifacts = artifacts or Artifacts()
     delay = _deposit_delay(scenario)

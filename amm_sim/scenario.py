@@ -11,6 +11,7 @@ Tables of a scenario::
     [[agents]]             # kind, name, count and fields
     [[boards]]             # expiry (seconds after start), strikes (multiples of spot), listed
     [[expect]]             # metric, min, max, change: an expectation, one change that breaks it
+    [mempool]              # room in a block, its price, outages: see engine/blockspace.py
     [sweep]                # points of a study: see engine/space.py
     [protocol.<table>]     # parameters; shape and bounds come from the contracts
 
@@ -52,6 +53,7 @@ TABLES = (
     "boards",
     "expect",
     "sweep",
+    "mempool",
     "protocol",
 )
 
@@ -74,7 +76,7 @@ class Run:
     block_seconds: int = field(default=60, metadata=bounded(1, 86_400))
     seed: int = field(default=1, metadata=bounded(0, 2**63 - 1))
     builder: str = "arrival"
-    """How a block is arranged: arrival, priority."""
+    """How a block is arranged: arrival, priority, random, bundles."""
 
     def __post_init__(self) -> None:
         if not 86_400 * 366 <= self.start < 2**40:
@@ -192,6 +194,8 @@ class Scenario:
     protocol: Mapping[str, Any]
     sweep: Mapping[str, Any] | None
     """Points of a study, as written; None without any."""
+    mempool: Mapping[str, Any]
+    """Rules of the mempool, as written."""
     raw: Mapping[str, Any]
     """Everything after merging and changes, as JSON-ready values."""
 
@@ -245,6 +249,7 @@ def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
         ),
         protocol=_table(tables, "protocol"),
         sweep=_table(tables, "sweep") if "sweep" in tables else None,
+        mempool=_table({"mempool": {}, **tables}, "mempool"),
         raw=plain(tables),
     )
 

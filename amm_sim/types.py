@@ -66,6 +66,12 @@ class Order:
 
     Congestion, a slow keeper.
     """
+    tip: float | None = field(default=None, kw_only=True)
+    """Offer beyond the base fee, as a multiple of the normal gas price; None: as its sender bids."""
+    ahead_of: int = field(default=0, kw_only=True)
+    """Ticket of a pending order right before which it wants to be executed, or not at all."""
+    behind: int = field(default=0, kw_only=True)
+    """Likewise right after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,6 +481,15 @@ class Agent(Protocol):
         """What the engine must read for it."""
         ...
 
+@dataclass(frozen=True, slots=True)
+class PendingView:
+    """Somebody's order in the public mempool."""
+
+    ticket: int
+    order: Order
+    tip: float
+
+
     def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:
         """Orders of this wake-up. Pure but for the generator."""
         ...
@@ -486,6 +501,8 @@ class Agent(Protocol):
 LP_FLOWS = "LP flows"
 """The term of P&L explain that is no profit: deposits less withdrawals of liquidity providers."""
 
+    MEMPOOL = "mempool"
+    """Everybody else's orders that have arrived and wait."""
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -501,6 +518,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+    mempool: tuple[PendingView, ...] = ()
 class Evaluation:
     """Every analyzer's result for one run."""
 

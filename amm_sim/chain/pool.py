@@ -1,16 +1,17 @@
 """The port to the pool: one ordered block at a time, one batched read after it.
 
-A block is three round trips: a batch of ``eth_sendTransaction`` whose gas price encodes the rank
-(``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside the batch it is
-a race), and one batch with the block's receipts and every view that agents and the recorder need.
-Only if something reverted does a fourth fetch what it returned: Anvil keeps that with the
-transaction, so nothing is executed twice.
+A block is three requests in one write: a batch of ``eth_sendTransaction`` whose gas price encodes
+the rank (``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside the
+batch it is a race), and one batch with the block's receipts and every view that agents and the
+recorder need. Anvil takes up each when it has answered the one before. Only if something reverted
+does a fourth fetch what it returned: Anvil keeps that with the transaction, so nothing is executed
+twice.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +49,15 @@ class Block:
     time: int
     gas: int
     results: tuple[Result, ...]
-    digest: bytes
-    """sha256 of senders, calldata, results and logs in order; no wall time, no process."""
     pool: Mapping[str, Any]
     accounts: Mapping[str, Mapping[str, Any]]
+    transactions: Sequence[Transaction]
+    receipts: Sequence[Mapping[str, Any]]
+
+    @property
+    def digest(self) -> bytes:
+        """sha256 of senders, calldata, results and logs in order; no wall time, no process."""
+        return _digest(self.time, self.transactions, self.receipts, self.results)
 
 
 class Pool:
@@ -91,19 +97,25 @@ class Pool:
         accounts: Sequence[str] = (),
         *,
         look: bool = True,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Block:
         """Mines ``transactions`` in their order at ``time``; reads the pool and ``accounts``.
 
         ``look=False`` reads nothing: before the pool has a price its statements may revert.
+        ``meanwhile`` runs while Anvil works.
 
         Raises:
             ChainError: Anvil refused a transaction or changed the order.
         """
-        hashes = self._submit(transactions)
-        self.chain.rpc.call("evm_mine", hex(time))
         reads: list[Request] = [("eth_getBlockReceipts", ["latest"]), ("eth_blockNumber", [])]
         reads += self._reads(accounts) if look else []
-        receipts, number, *views = self.chain.rpc.batch(reads)
+        mine: list[Request] = [("evm_mine", [hex(time)])]
+        steps = [self._submission(transactions), mine, reads]
+        *before, (receipts, number, *views) = self.chain.rpc.pipeline(
+            [step for step in steps if step], meanwhile
+        )
+        *hashes, mined = [answer for answers in before for answer in answers]
+        _require_none_failed([*hashes, mined])
         _require_order(hashes, receipts)
         results = self._results(receipts)
         if self.chain.journal is not None:
@@ -115,9 +127,10 @@ class Pool:
             time=time,
             gas=sum(result.gas for result in results),
             results=results,
-            digest=_digest(time, transactions, receipts, results),
             pool={"block": int(number, 16), **pool},
             accounts=dict(zip(accounts, states, strict=True)),
+            transactions=transactions,
+            receipts=receipts,
         )
 
     def observe(self) -> Mapping[str, Any]:
@@ -128,7 +141,7 @@ class Pool:
         """Exact states of accounts now."""
         return self._states(self.chain.rpc.batch(self._account_reads(addresses)))
 
-    def _submit(self, transactions: Sequence[Transaction]) -> list[str]:
+    def _submission(self, transactions: Sequence[Transaction]) -> list[Request]:
         requests: list[Request] = []
         rank = len(transactions)
         for transaction in transactions:
@@ -139,7 +152,7 @@ class Pool:
             self._nonces[transaction.sender] = nonce + 1
             requests.append(("eth_sendTransaction", [_request(transaction, nonce, rank)]))
             rank -= 1
-        return list(self.chain.rpc.strict(requests))
+        return requests
 
     def _reads(self, accounts: Sequence[str]) -> list[Request]:
         return [self._view(self._snapshot_data), *self._account_reads(accounts)]
@@ -329,6 +342,12 @@ def _request(transaction: Transaction, nonce: int, rank: int) -> dict[str, str]:
 
 def _require_order(hashes: Sequence[str], receipts: Any) -> None:
     if isinstance(receipts, RpcError):
+def _require_none_failed(answers: Sequence[Any]) -> None:
+    for answer in answers:
+        if isinstance(answer, RpcError):
+            raise answer
+
+
         raise receipts
     mined = [receipt["transactionHash"] for receipt in receipts]
     if mined != list(hashes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,23 @@ from amm_sim.types import Agent, Outcome, Read
 
 PUBLISHER, AGENT = 0, 1
 """Class of an actor: publishers come before agents where all else is equal."""
+
+
+@dataclass(frozen=True)
+class Bid:
+    """What a sender pays for a place in a block: keys beside its behaviour's in a scenario.
+
+    Fees are multiples of the normal gas price.
+    """
+
+    tip: float = field(default=0.0, metadata={"low": 0.0, "high": 1e9})
+    """Offered beyond the base fee."""
+    max_fee: float = field(default=math.inf, metadata={"low": 0.0, "high": 1e12})
+    """Base fee and tip together at most; while the base fee is higher its orders wait."""
+    replace: bool = False
+    """Whether a new order takes the place of one that waits and asks for the same."""
+    bump: float = field(default=0.125, metadata={"low": 0.0, "high": 100.0})
+    """Relative rise of the tip by which it does."""
 
 
 @dataclass
@@ -23,6 +41,7 @@ class Actor:
     index: int
     address: str
     rng: np.random.Generator
+    bid: Bid = field(default_factory=Bid)
     inbox: list[Outcome] = field(default_factory=list)
     gas_paid: float = 0.0
     """Quote spent on gas so far; accounted here, the chain charges nothing."""

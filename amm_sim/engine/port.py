@@ -126,8 +126,18 @@ class Port(Protocol):
         """Lets addresses send transactions."""
         ...
 
-    def block(self, time: int, transactions: Sequence[Any], accounts: Sequence[str] = ()) -> Mined:
-        """Mines ``transactions`` in exactly their order at ``time``; reads pool and accounts."""
+    def block(
+        self,
+        time: int,
+        transactions: Sequence[Any],
+        accounts: Sequence[str] = (),
+        *,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Mined:
+        """Mines ``transactions`` in exactly their order at ``time``; reads pool and accounts.
+
+        ``meanwhile`` runs while the chain works; it may look at what earlier calls returned.
+        """
         ...
 
     def accounts(self, addresses: Sequence[str]) -> Sequence[Mapping[str, Any]]:

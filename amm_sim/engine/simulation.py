@@ -1,8 +1,8 @@
 """The run loop: wake, observe, decide, arrange, execute, deliver.
 
 All decisions between two blocks see the same head. An order reaches the mempool after its sender's
-latency; a block at time t holds what has arrived by t. Results are delivered at the sender's next
-wake-up.
+latency; a block at time t holds what has arrived by t, as far as its builder takes it. Results are
+delivered at the sender's next wake-up. A block is written down while the chain works on the next.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from amm_sim.engine.actors import PUBLISHER, Actor
+from amm_sim.engine.actors import PUBLISHER, Actor, stream
+from amm_sim.engine.blockspace import Blockspace, Plan, Rules
 from amm_sim.engine.clock import Clock
-from amm_sim.engine.mempool import Builder, Mempool, Pending, by_arrival
+from amm_sim.engine.mempool import Mempool, Pending
 from amm_sim.engine.port import Mined, Port
 from amm_sim.engine.port import Outcome as Executed
 from amm_sim.engine.recorder import Recorder
 from amm_sim.engine.watch import Watch
-from amm_sim.types import AccountView, Order, Outcome, PoolView, Read, Seen, Status, Truth
+from amm_sim.types import Order, Outcome, PendingView, PoolView, Read, Seen, Status, Truth
 
 DIGEST_EVERY = 100
+USUAL = {"tip": None, "ahead_of": 0, "behind": 0}
+"""Fields of every order that are rarely set."""
 
 
 class World(Protocol):
@@ -56,12 +59,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The time axis, in seconds, and how a block is arranged."""
+    """The time axis, in seconds, how a block is arranged, and the seed of builders that draw."""
 
     start: int
     block_seconds: int
     blocks: int
-    builder: Builder = by_arrival
+    builder: str = "arrival"
+    rules: Rules = field(default_factory=Rules)
+    seed: int = 1
 
 
 class Simulation:
@@ -90,33 +95,48 @@ class Simulation:
         self.actors = list(actors)
         self.start, self.blocks = schedule.start, schedule.blocks
         self.block_seconds = schedule.block_seconds
-        self.builder, self.recorder, self.on_block = schedule.builder, recorder, on_block
+        self.recorder, self.on_block = recorder, on_block
         self.progress = Progress(schedule.blocks)
         self.mempool = Mempool()
+        self.space = Blockspace(
+            schedule.rules,
+            schedule.builder,
+            schedule.start,
+            stream(schedule.seed, "build", schedule.builder),
+        )
         self.clock = Clock(self.actors, self.start)
         self.index = 0
         self.digests: list[str] = []
         self._chain_digest = b""
         self._sequence = 0
         self._by_address = {actor.address: actor for actor in self.actors}
-        self._watch = Watch()
         self._watched = any(actor.reads(Read.SHORTS) for actor in self.actors)
-        self._accounts: dict[str, AccountView] = {}
+        self._watch = Watch(self._watched)
+        self._later: list[Callable[[], None]] = []
         port.admit([actor.address for actor in self.actors])
-        self.head = self._mine(self.start, [])
+        self.truth = self.world.truth(0)
+        self.head = self._mine(self.start, Plan([], []))
 
     # ------------------------------------------------------------------ life
 
     @property
     def digest(self) -> str:
         """Of everything since the start, in hexadecimal."""
+        self.catch_up()
         return self._chain_digest.hex()
 
     def run(self) -> Progress:
         """All remaining blocks."""
         while self.index < self.blocks:
             self.step()
+        self.catch_up()
         return self.progress
+
+    def catch_up(self) -> None:
+        """Writes down what has happened since the last block was sent."""
+        later, self._later = self._later, []
+        for work in later:
+            work()
 
     def step(self) -> Mined:
         """One block."""
@@ -124,9 +144,10 @@ class Simulation:
         time = before + self.block_seconds
         for moment, actor in self.clock.due(time):
             self._wake(moment, actor)
-        pending = self.builder(self.mempool.arrived(time))
         self.index += 1
-        self.head = self._mine(time, pending)
+        self.truth = self.world.truth(self.index)
+        plan = self.space.build(time, self.mempool.arrived(time), self.truth.congestion)
+        self.head = self._mine(time, plan)
         return self.head
 
     # ------------------------------------------------------------------ agents
@@ -135,65 +156,100 @@ class Simulation:
         for order in actor.agent.act(self._seen(moment, actor), actor.rng):
             self._sequence += 1
             arrival = moment + actor.agent.latency + order.delay
-            self.mempool.add(Pending(arrival, actor, self._sequence, order, moment))
+            tip = actor.bid.tip if order.tip is None else order.tip
+            self.mempool.add(Pending(arrival, actor, self._sequence, order, moment, tip))
 
     def _seen(self, moment: int, actor: Actor) -> Seen:
-        own = self._accounts.get(actor.address) if actor.reads(Read.OWN) else None
         return Seen(
             time=moment,
             pool=self.view,
-            own=own,
+            own=self._watch.view(actor.address) if actor.reads(Read.OWN) else None,
             shorts=self._watch.views if actor.reads(Read.SHORTS) else (),
             truth=self.truth if actor.reads(Read.TRUTH) else None,
             outcomes=actor.take(),
             start=self.start,
+            mempool=self._public(moment, actor) if actor.reads(Read.MEMPOOL) else (),
         )
 
-    def _wanted(self, time: int) -> list[str]:
-        """Accounts to read with the block at ``time``: of who wakes next, and the watch's.
+    def _public(self, moment: int, actor: Actor) -> tuple[PendingView, ...]:
+        """Others' orders that wait for a block."""
+        there = [*self.space.waiting, *self.mempool.visible(moment)]
+        return tuple(PendingView(i.sequence, i.order, i.tip) for i in there if i.actor is not actor)
 
-        What the block itself makes due is read right after it.
-        """
+    def _asked(self, time: int) -> dict[str, None]:
+        """Accounts whose owners wake between the block at ``time`` and the next."""
         woken = self.clock.peek(time + self.block_seconds)
-        wanted = {actor.address: None for actor in woken if actor.reads(Read.OWN)}
-        if self._watched and self.index > 0:
-            wanted |= dict.fromkeys(self._watch.due(time, self.view.spot))
+        return {actor.address: None for actor in woken if actor.reads(Read.OWN)}
+
+    def _wanted(self, time: int, plan: Plan, asked: Mapping[str, None]) -> list[str]:
+        """Accounts to read with a block: what is due, and whom its orders are bound to change.
+
+        What else the block makes due is read right after it.
+        """
+        spot = self.view.spot if self.index > 0 else 0.0
+        wanted = dict.fromkeys(self._watch.due(time, spot, asked))
+        for item in plan.included:
+            for address in (item.actor.address, getattr(item.order, "account", None)):
+                owner = self._by_address.get(address) if address else None
+                if owner and owner.reads(Read.OWN) and (self._watched or address in asked):
+                    wanted[owner.address] = None
         return list(wanted)
 
     # ------------------------------------------------------------------ blocks
 
-    def _mine(self, time: int, pending: Sequence[Pending]) -> Mined:
-        encoded = [(item, self.port.encode(item.order, item.actor.address)) for item in pending]
+    def _mine(self, time: int, plan: Plan) -> Mined:
+        encode = self.port.encode
+        encoded = [(item, encode(item.order, item.actor.address)) for item in plan.included]
         sent = [(item, transaction) for item, transaction in encoded if transaction is not None]
-        block = self.port.block(time, [transaction for _, transaction in sent], self._wanted(time))
-        self.truth = self.world.truth(self.index)
-        self._chain_digest = hashlib.sha256(self._chain_digest + block.digest).digest()
-        if self.index % DIGEST_EVERY == 0:
-            self.digests.append(self.digest)
+        asked = self._asked(time)
+        wanted = self._wanted(time, plan, asked)
+        calls = [transaction for _, transaction in sent]
+        block = self.port.block(time, calls, wanted, meanwhile=self.catch_up)
+        index = self.index
+        self._later.append(lambda: self._chain(block, index))
+        for item, reason in plan.dropped:
+            self._deliver(block, item, None, reason)
         for item, transaction in encoded:
             if transaction is None:
-                self._deliver(block, item, None)
+                self._deliver(block, item, None, "NotOffered")
         for (item, transaction), result in zip(sent, block.results, strict=True):
             self._deliver(block, item, result)
             self._record_call(block, transaction)
-        self.view: PoolView = self.port.pool_view(block.pool, self.truth.gas_price)
-        self._look(block)
+        executed = zip(sent, block.results, strict=True)
+        self.space.settle([(item.order, result.gas) for (item, _), result in executed])
+        self.view: PoolView = self.port.pool_view(block.pool, self._gas_price(self.space.base))
+        self._look(block, asked)
         self._finish(block)
         return block
 
-    def _deliver(self, block: Mined, item: Pending, result: Executed | None) -> None:
-        outcome = _outcome(block, item, result)
+    def _chain(self, block: Mined, index: int) -> None:
+        """Adds a block to the run's digest."""
+        self._chain_digest = hashlib.sha256(self._chain_digest + block.digest).digest()
+        if index % DIGEST_EVERY == 0:
+            self.digests.append(self._chain_digest.hex())
+
+    def _gas_price(self, multiple: float) -> float:
+        """Quote per gas of a multiple of the normal price."""
+        if multiple == self.truth.congestion:
+            return self.truth.gas_price
+        return self.truth.gas_price / (self.truth.congestion or 1.0) * multiple
+
+    def _deliver(
+        self, block: Mined, item: Pending, result: Executed | None, reason: str = ""
+    ) -> None:
+        outcome = _outcome(block, item, result, reason)
         item.actor.inbox.append(outcome)
-        item.actor.gas_paid += outcome.gas * self.truth.gas_price
+        item.actor.gas_paid += outcome.gas * self._gas_price(self.space.price(item))
         self.progress.transactions += 1
         if outcome.status is Status.FILLED:
             self.progress.filled += 1
         else:
             self.progress.refusals[outcome.error] += 1
-        if result is not None and self._watched:
+        if result is not None:
             self._watch.touch(self._named(result))
         if self.recorder is not None:
-            self._record(self.recorder, block, item, outcome, result)
+            number, recorder = self.progress.transactions, self.recorder
+            self._later.append(lambda: self._record(recorder, number, item, outcome, result))
 
     def _named(self, result: Executed) -> list[str]:
         """Actors whose account a transaction's events name."""
@@ -205,21 +261,21 @@ class Simulation:
                     named[address] = None
         return list(named)
 
-    def _look(self, block: Mined) -> None:
+    def _look(self, block: Mined, asked: Mapping[str, None]) -> None:
         """Takes in the accounts that were read with a block, and reads what the block made due."""
-        self._accounts = {a: self.port.account_view(state) for a, state in block.accounts.items()}
-        if not self._watched:
-            return
-        spot = self.view.spot
-        self._watch.see(self._accounts.values(), block.time, spot)
-        due = [a for a in self._watch.due(block.time, spot) if a not in self._accounts]
-        views = [self.port.account_view(state) for state in self.port.accounts(due)]
-        self._watch.see(views, block.time, spot)
+        view, spot = self.port.account_view, self.view.spot
+        self._watch.see([view(state) for state in block.accounts.values()], block.time, spot)
+        read = self._watch.due(block.time, spot, asked)
+        due = [address for address in read if address not in block.accounts]
+        if due:
+            states = self.port.accounts(due)
+            self._watch.see([view(state) for state in states], block.time, spot)
 
     def _finish(self, block: Mined) -> None:
         self.progress.done = self.index
         if self.recorder is not None:
-            self._record_block(self.recorder, block)
+            recorder, truth, price = self.recorder, self.truth, self.view.gas_price
+            self._later.append(lambda: self._record_block(recorder, block, truth, price))
         if self.on_block is not None:
             self.on_block(self.progress)
 
@@ -228,18 +284,19 @@ class Simulation:
     def _record(
         self,
         recorder: Recorder,
-        block: Mined,
+        number: int,
         item: Pending,
         outcome: Outcome,
         result: Executed | None,
     ) -> None:
-        number = self.progress.transactions
+        """The ``number``-th order of the run with its events."""
+        block, time = outcome.block, outcome.time
         error = None if result is None else result.error
         recorder.add(
             "txs",
             {
-                "block": block.number,
-                "time": block.time,
+                "block": block,
+                "time": time,
                 "tx": number,
                 "agent": item.actor.name,
                 "kind": item.actor.kind,
@@ -255,15 +312,16 @@ class Simulation:
         )
         for event in () if result is None else result.events:
             name, row = self.port.event_row(event)
-            where = {"block": block.number, "time": block.time, "tx": number, "log": event.index}
+            where = {"block": block, "time": time, "tx": number, "log": event.index}
             recorder.add(f"event_{name}", {**where, "contract": event.address, **row})
 
     def _record_call(self, block: Mined, transaction: Any) -> None:
         if self.recorder is not None:
             where = {"block": block.number, "time": block.time, "tx": self.progress.transactions}
-            self.recorder.add("calls", {**where, **self.port.call_row(transaction)})
+            add, row = self.recorder.add, self.port.call_row
+            self._later.append(lambda: add("calls", {**where, **row(transaction)}))
 
-    def _record_block(self, recorder: Recorder, block: Mined) -> None:
+    def _record_block(self, recorder: Recorder, block: Mined, truth: Truth, price: float) -> None:
         refused = sum(1 for result in block.results if result.error is not None)
         recorder.add(
             "blocks",
@@ -273,18 +331,19 @@ class Simulation:
                 "transactions": len(block.results),
                 "refused": refused,
                 "gas": block.gas,
-                "gas_price": self.truth.gas_price,
-                "digest": self.digest,
+                "gas_price": price,
+                "digest": self._chain_digest.hex(),
             },
         )
         recorder.add("pool", self.port.pool_row(block))
         for row in self.port.expiry_rows(block):
             recorder.add("expiries", row)
-        recorder.add("market", _market_row(block.time, self.truth))
+        recorder.add("market", _market_row(block.time, truth))
         recorder.end_block()
 
     def record_actors(self) -> None:
         """Writes the table of actors; call once, at the end."""
+        self.catch_up()
         if self.recorder is not None:
             for actor in self.actors:
                 self.recorder.add("agents", actor_row(actor))
@@ -302,9 +361,9 @@ def actor_row(actor: Actor) -> dict[str, Any]:
     }
 
 
-def _outcome(block: Mined, item: Pending, result: Executed | None) -> Outcome:
+def _outcome(block: Mined, item: Pending, result: Executed | None, reason: str) -> Outcome:
     if result is None:
-        status, error, events = Status.DROPPED, "NotOffered", ()
+        status, error, events = Status.DROPPED, reason, ()
         return Outcome(
             item.order,
             status,
@@ -342,8 +401,9 @@ def _market_row(time: int, truth: Truth) -> dict[str, Any]:
 
 
 def order_json(order: Order) -> str:
-    """An order's fields as JSON; an infinite limit is null."""
-    return _json({f.name: getattr(order, f.name) for f in dataclasses.fields(order)})
+    """An order's fields as JSON; an infinite limit is null; how it was sent only if unusual."""
+    values = {f.name: getattr(order, f.name) for f in dataclasses.fields(order)}
+    return _json({k: v for k, v in values.items() if k not in USUAL or v != USUAL[k]})
 
 
 def _json(values: Mapping[str, Any]) -> str:

@@ -1,13 +1,15 @@
-"""The accounts with short positions, read as often as their health asks for.
+"""Accounts, read as often as their health asks for.
 
 A margin view reprices an account in two dozen scenarios: reading every account in every block would
-cost more than all transactions. Like a liquidator's bot, the watch reads the endangered in every
-block, and the others when something touched them, when spot has moved or when their view is old.
+cost more than all transactions. What an account holds changes only in transactions, whose events
+name it: such an account is read again at once. For what moves with the price, the watch does as a
+liquidator's bot: it reads the endangered in every block, the other sellers when spot has moved or
+their view is old, and accounts without shorts, which nothing can happen to, now and then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from amm_sim.types import AccountView
@@ -15,9 +17,11 @@ from amm_sim.types import AccountView
 ENDANGERED = 1.2
 """Equity below this multiple of maintenance margin: read in every block."""
 MOVE = 0.01
-"""Relative move of the oracle's spot after which any account is read again."""
+"""Relative move of the oracle's spot after which an account with shorts is read again."""
 AGE = 300
-"""Seconds after which any account is read again."""
+"""Seconds after which an account with shorts is read again."""
+CALM = 6
+"""An account without shorts may move and age so many times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,22 @@ class Sight:
     time: int
     spot: float
 
+    @property
+    def exposed(self) -> bool:
+        """Whether it has shorts or is in auction."""
+        view = self.view
+        return view.auction_started > 0 or any(leg.size < 0.0 for leg in view.legs)
+
 
 class Watch:
-    """Accounts that have shorts or are in auction, in the order in which they came."""
+    """What is known of accounts, in the order in which they came.
 
-    def __init__(self) -> None:
+    Args:
+        shorts: whether somebody needs all accounts with shorts, not only its own.
+    """
+
+    def __init__(self, shorts: bool = True) -> None:
+        self._shorts = shorts
         self._sights: dict[str, Sight | None] = {}
 
     def touch(self, addresses: Iterable[str]) -> None:
@@ -40,28 +55,39 @@ class Watch:
         for address in addresses:
             self._sights[address] = None
 
-    def due(self, time: int, spot: float) -> list[str]:
-        """Accounts to be read at ``time`` and ``spot``."""
-        return [a for a, sight in self._sights.items() if sight is None or _due(sight, time, spot)]
+    def due(self, time: int, spot: float, asked: Collection[str] = ()) -> list[str]:
+        """Accounts to be read at ``time`` and ``spot``; ``asked``: those that want their own."""
+        mine = [a for a in asked if a not in self._sights]
+        known = [
+            a
+            for a, sight in self._sights.items()
+            if _due(sight, time, spot) and (a in asked or self._cares(sight))
+        ]
+        return mine + known
 
     def see(self, views: Iterable[AccountView], time: int, spot: float) -> None:
-        """Fresh views of watched accounts; one without shorts and auction is watched no longer."""
+        """Fresh views."""
         for view in views:
-            if view.address not in self._sights:
-                continue
-            if view.auction_started > 0 or any(leg.size < 0.0 for leg in view.legs):
-                self._sights[view.address] = Sight(view, time, spot)
-            else:
-                del self._sights[view.address]
+            self._sights[view.address] = Sight(view, time, spot)
+
+    def view(self, address: str) -> AccountView | None:
+        """What is known of an account."""
+        sight = self._sights.get(address)
+        return None if sight is None else sight.view
 
     @property
     def views(self) -> tuple[AccountView, ...]:
-        """What is known of every watched account."""
-        return tuple(sight.view for sight in self._sights.values() if sight is not None)
+        """What is known of every account that has shorts or is in auction."""
+        return tuple(s.view for s in self._sights.values() if s is not None and s.exposed)
+
+    def _cares(self, sight: Sight | None) -> bool:
+        return self._shorts and (sight is None or sight.exposed)
 
 
-def _due(sight: Sight, time: int, spot: float) -> bool:
-    view = sight.view
-    endangered = view.equity < ENDANGERED * view.maintenance_margin or view.auction_started > 0
-    moved = abs(spot - sight.spot) > MOVE * sight.spot
-    return endangered or moved or time - sight.time >= AGE
+def _due(sight: Sight | None, time: int, spot: float) -> bool:
+    if sight is None:
+        return True
+    view, patience = sight.view, 1 if sight.exposed else CALM
+    endangered = sight.exposed and view.equity < ENDANGERED * view.maintenance_margin
+    moved = abs(spot - sight.spot) > patience * MOVE * sight.spot
+    return endangered or view.auction_started > 0 or moved or time - sight.time >= patience * AGE

@@ -6,13 +6,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, address_of, stream
 from amm_sim.engine.clock import Clock
-from amm_sim.engine.mempool import Mempool, Pending, by_arrival, by_priority
+from amm_sim.engine.mempool import (
+    BUILDERS,
+    Builder,
+    Mempool,
+    Pending,
+    at_random,
+    by_arrival,
+    by_priority,
+)
 from amm_sim.types import Order, Read, Seen
+
+RNG = np.random.default_rng(0)
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ def test_arrived_same_second_publisher_then_index_then_sequence() -> None:
     publisher, first, second = actor("p", 9, PUBLISHER), actor("x", 0), actor("y", 1)
     for sequence, who in enumerate([second, first, first, publisher]):
         pool.add(pending(who, 10, sequence))
-    arranged = by_arrival(pool.arrived(10))
+    arranged = by_arrival(pool.arrived(10), RNG)
     assert [(item.actor.name, item.sequence) for item in arranged] == [
         ("p", 3),
         ("x", 1),
@@ -82,22 +93,33 @@ def test_arrived_same_second_publisher_then_index_then_sequence() -> None:
 def test_by_priority_takes_the_highest_head_and_keeps_nonce_order() -> None:
     rich, poor = actor("rich", 0), actor("poor", 1)
     items = [pending(rich, 1, 1, tip=1), pending(poor, 1, 2, tip=2), pending(rich, 1, 3, tip=9)]
-    assert [item.sequence for item in by_priority(items)] == [2, 1, 3]
+    assert [item.sequence for item in by_priority(items, RNG)] == [2, 1, 3]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.floats(0, 9)), max_size=30))
-def test_by_priority_any_input_is_a_permutation_with_each_senders_order(
-    rows: list[tuple[int, int, float]],
+@pytest.mark.parametrize("builder", BUILDERS.values(), ids=BUILDERS)
+@given(rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.floats(0, 9)), max_size=30))
+def test_builders_any_input_is_a_permutation_with_each_senders_order(
+    builder: Builder, rows: list[tuple[int, int, float]]
 ) -> None:
     actors = [actor(str(i), i) for i in range(4)]
     pool = Mempool()
     for sequence, (who, arrival, tip) in enumerate(rows):
         pool.add(pending(actors[who], arrival, sequence, tip))
     arrived = pool.arrived(9)
-    arranged = by_priority(arrived)
+    arranged = builder(arrived, np.random.default_rng(1))
     assert sorted(item.sequence for item in arranged) == sorted(item.sequence for item in arrived)
     for who in actors:
         assert [i for i in arranged if i.actor is who] == [i for i in arrived if i.actor is who]
+
+
+def test_at_random_depends_on_the_generator_alone_and_reaches_every_order() -> None:
+    items = [pending(actor(str(i), i), 1, i) for i in range(3)]
+    seen = set()
+    for seed in range(60):
+        once, again = (at_random(items, np.random.default_rng(seed)) for _ in range(2))
+        assert once == again
+        seen.add(tuple(item.sequence for item in once))
+    assert len(seen) == 6
 
 
 def test_stream_depends_on_seed_purpose_and_name_only() -> None:

@@ -143,7 +143,7 @@ def test_block_mined_elsewhere_is_noticed(prepared: Prepared) -> None:
     for simulation in prepared.paths([5]):
         poke = prepared.pool.encode(PokeOracle(), address_of("x"))
         assert poke is not None
-        hashes = prepared.pool._submit([poke])
+        hashes = prepared.chain.rpc.strict(prepared.pool._submission([poke]))
         prepared.chain.mine(simulation.head.time + 60)
         prepared.chain.mine(simulation.head.time + 120)
         receipts = prepared.chain.rpc.call("eth_getBlockReceipts", "latest")

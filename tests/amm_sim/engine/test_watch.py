@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from amm_sim.engine.watch import AGE, ENDANGERED, MOVE, Watch
+from amm_sim.engine.watch import AGE, CALM, ENDANGERED, MOVE, Watch
 from amm_sim.types import AccountView, LegView
 
 SHORT = (LegView(1, -1.0),)
@@ -50,9 +50,30 @@ def test_endangered_account_is_due_in_every_block(change: dict[str, float]) -> N
     assert seen(dataclasses.replace(HEALTHY, **change)).due(1, 100.0) == ["0xa"]
 
 
-def test_account_without_shorts_is_dropped_unless_in_auction() -> None:
+def test_views_show_who_has_shorts_or_is_in_auction() -> None:
     assert seen(dataclasses.replace(HEALTHY, legs=(LegView(1, 1.0),))).views == ()
     assert seen(dataclasses.replace(HEALTHY, legs=(), auction_started=3)).views != ()
+
+
+@pytest.mark.parametrize(
+    ("time", "spot", "due"),
+    [(AGE, 100.0, False), (AGE * CALM, 100.0, True), (60, 105.0, False), (60, 107.0, True)],
+)
+def test_account_without_shorts_is_due_to_its_owner_alone_and_rarely(
+    time: int, spot: float, due: bool
+) -> None:
+    watch = seen(dataclasses.replace(HEALTHY, legs=(LegView(1, 1.0),)))
+    assert bool(watch.due(time, spot, ["0xa"])) is due
+    assert watch.due(time, spot) == []
+
+
+def test_touched_account_is_due_to_its_owner_where_nobody_watches_shorts() -> None:
+    watch = Watch(shorts=False)
+    watch.see([HEALTHY], 0, 100.0)
+    watch.touch(["0xa"])
+    assert watch.due(60, 100.0) == []
+    assert watch.due(60, 100.0, ["0xa", "0xnew"]) == ["0xnew", "0xa"]
+    assert watch.view("0xa") is None
 
 
 def test_views_keep_the_order_of_arrival() -> None:
