@@ -8,13 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from amm_sim.agents.agent import Behaviour, funding
-from amm_sim.agents.quotes import closing
+from amm_sim.agents.quotes import closing, may_close
 from amm_sim.types import (
     AccountView,
     Bid,
     CloseInsolvent,
     EndAuction,
-    Mode,
     Order,
     PoolView,
     Read,
@@ -46,7 +45,7 @@ class Liquidator(Behaviour):
         if own is None:
             return []
         deposit = funding(own, self.capital)
-        if deposit or pool.mode == Mode.FROZEN:
+        if deposit or not may_close(pool):
             return deposit
         orders: list[Order] = list(closing(pool, own.legs))
         sick = sorted(

@@ -133,6 +133,11 @@ def limited(quote: Quote, size: float, spot: float, slippage: float) -> Trade:
     return Trade(quote.series, size, quantize(quote.cash(size) + tolerance))
 
 
+def may_close(pool: PoolView) -> bool:
+    """Whether closes and liquidations have a price: some feed is alive, whatever the mode."""
+    return pool.oracle_confidence > 0.0
+
+
 def closing(pool: PoolView, legs: Iterable[LegView]) -> list[Trade]:
     """Trades that close live legs: shorts at up to a spot more, longs that are worth their fee."""
     orders: list[Trade] = []

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from amm_sim.agents.agent import Behaviour, contracts, funding
-from amm_sim.agents.quotes import Quote, closing, limited, margin_of_short, quotes
+from amm_sim.agents.quotes import Quote, closing, limited, margin_of_short, may_close, quotes
 from amm_sim.types import AccountView, Mode, Order, PoolView, Seen
 
 
@@ -53,7 +53,7 @@ class Retail(Behaviour):
         return self._closings(seen.pool, own, rng) + self._openings(seen.pool, own, rng)
 
     def _closings(self, pool: PoolView, own: AccountView, rng: np.random.Generator) -> list[Order]:
-        if pool.mode >= Mode.FROZEN:
+        if not may_close(pool):
             return []
         chance = -np.expm1(-self.close_rate * self.cadence / 3600.0)
         due = [leg for leg in own.legs if rng.random() < chance]

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from amm_sim.agents.agent import Behaviour, contracts, funding
-from amm_sim.agents.quotes import Quote, closing, limited, moved_value, quotes
+from amm_sim.agents.quotes import Quote, closing, limited, may_close, moved_value, quotes
 from amm_sim.types import AccountView, Mode, Order, PoolView, Read, Seen
 
 
@@ -41,7 +41,7 @@ class Sniper(Behaviour):
         if own is None or truth is None or pool.spot <= 0.0:
             return []
         deposit = funding(own, self.capital)
-        if deposit or pool.mode >= Mode.FROZEN:
+        if deposit or not may_close(pool):
             return deposit
         gap = truth.spot / pool.spot - 1.0
         if abs(gap) >= self.trigger:

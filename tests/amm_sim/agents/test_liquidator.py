@@ -93,6 +93,7 @@ def test_liquidator_closes_what_it_took(world):
     assert order.limit > 20.0 * 5.0
 
 
-def test_liquidator_rests_without_a_trusted_price(world):
-    assert act(world, sick(world), mode=Mode.FROZEN) == []
+def test_liquidator_rests_only_without_any_live_feed(world):
+    assert act(world, sick(world), mode=Mode.FROZEN, oracle_confidence=0.0) == []
+    assert act(world, sick(world), mode=Mode.FROZEN) == [StartAuction("0xb")]
     assert act(world, sick(world), mode=Mode.REDUCE_ONLY) == [StartAuction("0xb")]

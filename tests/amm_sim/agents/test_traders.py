@@ -14,7 +14,7 @@ def key(order):
     return SeriesKey.from_id(order.series)
 
 
-# ------------------------------------------------------------------------------------------ sniper
+# sniper
 
 
 @pytest.mark.parametrize(("spot", "is_call"), [(206.0, True), (194.0, False)])
@@ -60,7 +60,6 @@ def test_sniper_opens_in_normal_mode_only(world, mode):
     assert Sniper(name="s").act(seen, world.rng()) == []
 
 
-# ------------------------------------------------------------------------------------------
 # volatility trader
 
 
@@ -94,7 +93,7 @@ def test_vol_trader_sells_no_more_than_its_margin_carries(world):
     assert -order.size * margin_of_short(quote, 200.0) <= 800.0 + 1e-6
 
 
-# ------------------------------------------------------------------------------------------ short
+# short
 # seller
 
 
@@ -128,7 +127,7 @@ def test_short_seller_knows_its_sides():
         ShortSeller(name="p", side="puts")
 
 
-# ------------------------------------------------------------------------------------------ retail
+# retail
 
 
 def many(world, agent, count=4000, **changes):
@@ -176,7 +175,7 @@ def test_retail_waits_outside_normal_mode(world):
     )
 
 
-# ------------------------------------------------------------------------------------------ all of
+# all of
 # them
 
 
@@ -217,3 +216,11 @@ def test_sizes_and_limits_carry_nine_digits(world):
     for order in many(world, agent, 200):
         assert float(f"{order.limit:.8e}") == order.limit
         assert round(order.size * 1000) == pytest.approx(order.size * 1000, abs=1e-9)
+
+
+def test_sniper_and_retail_close_while_a_feed_lives(world):
+    own = world.account(legs=(LegView(world.series(7, 2, True), 12.0),))
+    for confidence, count in ((0.1, 1), (0.0, 0)):
+        pool = world.pool(mode=Mode.FROZEN, oracle_confidence=confidence)
+        for agent in (Sniper(name="s"), Retail(name="r", close_rate=1e6)):
+            assert len(agent.act(world.seen(own=own, pool=pool), world.rng())) == count
