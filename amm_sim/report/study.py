@@ -154,14 +154,14 @@ def _value(metrics: Sequence[Metric], name: str) -> float | None:
 
 
 def _maps(points: Sequence[PointResult]) -> list[str]:
-    """A heat map of each column, for a grid of two parameters."""
+    """A heat map of each column that differs, for a grid of two parameters."""
     axes = _axes(points)
     if axes is None:
         return []
     drawn = [
         f'<div class="chart">{page.chart_html(f"map-{i}", _map(points, axes, name, title))}</div>'
         for i, (name, title) in enumerate(COLUMNS)
-        if any(_named(p.metrics, name) for p in points)
+        if len({_value(p.metrics, name) for p in points}) > 1
     ]
     return ["<h2>As a map</h2>", *drawn]
 

@@ -19,7 +19,7 @@ from amm_sim.types import PathResult, PointResult
 CASE = Case(2000.0, 2000.0, True, 100.0, 50_000.0, 0.8, 30.0)
 PROBABILITY, BAD_DEBT = 0.1383851548230904, 4479.13540371349
 """pool_unhedged_short_call of the design's reference values; see test_insolvency.py."""
-PATHS = 500
+PATHS = 2000
 
 
 @pytest.fixture
@@ -49,10 +49,13 @@ def test_study_through_the_contracts_contains_the_closed_form_and_rejects_others
     assert (p.n, result.failed) == (PATHS, 0)
     assert p.ci_low < PROBABILITY < p.ci_high
     assert debt.ci_low < BAD_DEBT < debt.ci_high
-    assert p.ci_high - p.ci_low < 0.065
-    for wrong in (  # power: worlds that a mistake would have made
-        replace(CASE, vol=0.6),
-        replace(CASE, vol=1.1),
-        replace(CASE, equity=30_000.0),
+    assert p.ci_high - p.ci_low < 0.032
+    without_drift, other_measure = 0.1652948466, 0.1953771205  # P(z > d), N(d1): common mistakes
+    assert not p.ci_low <= without_drift <= p.ci_high
+    assert not p.ci_low <= other_measure <= p.ci_high
+    for wrong in (  # power: worlds that are not this one
+        replace(CASE, vol=0.7),
+        replace(CASE, vol=1.0),
+        replace(CASE, equity=40_000.0),
     ):
         assert not p.ci_low <= closed_form(wrong).probability <= p.ci_high

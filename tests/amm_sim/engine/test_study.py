@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -242,6 +243,38 @@ class Fragile(Executor):
         else:
             future.set_result(call(task))
         return future
+
+
+class Crowd(Executor):
+    """Gathers tasks for a moment; a fatal one takes all that are under way with it."""
+
+    def __init__(self, fatal: Callable[[Task], bool]) -> None:
+        self.fatal = fatal
+        self.gathered: list = []
+
+    def submit(self, call, /, task):
+        if not self.gathered:
+            threading.Timer(0.01, self._land).start()
+        future: Future = Future()
+        self.gathered.append((future, call, task))
+        return future
+
+    def _land(self) -> None:
+        gathered, self.gathered = self.gathered, []
+        broken = any(self.fatal(task) for _, _, task in gathered)
+        for future, call, task in gathered:
+            if broken:
+                future.set_exception(BrokenExecutor())
+            else:
+                future.set_result(call(task))
+
+
+def test_study_paths_beside_a_fatal_one_are_not_blamed(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "l") as ledger:
+        counts = study(ledger, executor=lambda: Crowd(lambda t: t.seed == 7)).run()
+    assert (counts.done, counts.failed) == (38, 2)
+    failed = [r.seed for r in read(tmp_path / "l").results.values() if r.status == FAILED]
+    assert failed == [7, 7]
 
 
 def test_study_path_that_always_kills_its_worker_is_failed_alone(tmp_path: Path) -> None:
