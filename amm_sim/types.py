@@ -422,6 +422,15 @@ class Outcome:
     gas: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PendingView:
+    """Somebody's order in the public mempool."""
+
+    ticket: int
+    order: Order
+    tip: float
+
+
 class Read(StrEnum):
     """What an agent declares that it reads.
 
@@ -433,6 +442,8 @@ class Read(StrEnum):
     SHORTS = "shorts"
     """Every account with short positions or in auction: for liquidators and keepers."""
     TRUTH = "truth"
+    MEMPOOL = "mempool"
+    """Everybody else's orders that have arrived and wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,6 +459,7 @@ class Seen:
     """Results since its last wake-up."""
     start: int = 0
     """Time of the run's first block: hours of a scenario's windows count from here."""
+    mempool: tuple[PendingView, ...] = ()
 
 
 class Agent(Protocol):
@@ -481,15 +493,6 @@ class Agent(Protocol):
         """What the engine must read for it."""
         ...
 
-@dataclass(frozen=True, slots=True)
-class PendingView:
-    """Somebody's order in the public mempool."""
-
-    ticket: int
-    order: Order
-    tip: float
-
-
     def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:
         """Orders of this wake-up. Pure but for the generator."""
         ...
@@ -501,8 +504,6 @@ class PendingView:
 LP_FLOWS = "LP flows"
 """The term of P&L explain that is no profit: deposits less withdrawals of liquidity providers."""
 
-    MEMPOOL = "mempool"
-    """Everybody else's orders that have arrived and wait."""
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -518,7 +519,6 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-    mempool: tuple[PendingView, ...] = ()
 class Evaluation:
     """Every analyzer's result for one run."""
 

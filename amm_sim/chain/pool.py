@@ -340,14 +340,14 @@ def _request(transaction: Transaction, nonce: int, rank: int) -> dict[str, str]:
     }
 
 
-def _require_order(hashes: Sequence[str], receipts: Any) -> None:
-    if isinstance(receipts, RpcError):
 def _require_none_failed(answers: Sequence[Any]) -> None:
     for answer in answers:
         if isinstance(answer, RpcError):
             raise answer
 
 
+def _require_order(hashes: Sequence[str], receipts: Any) -> None:
+    if isinstance(receipts, RpcError):
         raise receipts
     mined = [receipt["transactionHash"] for receipt in receipts]
     if mined != list(hashes):
