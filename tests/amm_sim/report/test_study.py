@@ -32,7 +32,7 @@ def result(axes: dict[str, list], n: int = 50) -> StudyResult:
         paths[str(i)] = [
             PathResult(
                 str(i), k, "done", {}, 60 * k if k <= 5 * i else None, DAY,
-                {"lp_loss": k / n, "bad_debt": float(i * k), "hedge_cost": 10.0 + k},
+                {"lp_loss": k * (i + 1) / 10 / n, "bad_debt": float(i * k), "hedge_cost": 10.0 + k},
             )
             for k in range(1, n + 1)
         ]  # fmt: skip
