@@ -331,7 +331,11 @@ class _Opening:
         capital[DEPLOYER] = self.scenario.pool.insurance
         mint = self._function("quote", "mint")
         quote = self.pool.deployment.addresses["quote"]
-        return [
+        spot = [
+            Transaction(DEPLOYER, token, mint(actor.address, to_wad(held)))
+            for token, actor, held in self._spot_holders()
+        ]
+        return spot + [
             Transaction(
                 DEPLOYER,
                 quote,
@@ -355,11 +359,26 @@ class _Opening:
             for owner in owners
             for role in ("market", "vault", "insurance")
         ]
+        for token, actor, _ in self._spot_holders():
+            calls += [
+                Transaction(actor.address, each, approve(book[role], UNLIMITED))
+                for each in (token, book["quote"])
+                for role in ("desk", self.pool.deployment.venues.get("fillers", ""))
+                if role in book
+            ]
         if self.scenario.pool.insurance > 0:
             donate = self._function("insurance", "donate")
             amount = to_wad(quantize(self.scenario.pool.insurance, 15))
             calls.append(Transaction(DEPLOYER, book["insurance"], donate(amount)))
         return calls
+
+    def _spot_holders(self) -> list[tuple[str, Actor, float]]:
+        """The underlying's token and who starts with some; nobody where nothing trades it."""
+        token = self.pool.deployment.addresses.get("underlying")
+        if token is None:
+            return []
+        held = ((actor, getattr(actor.agent, "underlying", 0.0)) for actor in self.actors)
+        return [(token, actor, amount) for actor, amount in held if amount > 0]
 
     def _function(self, role: str, name: str) -> Callable[..., bytes]:
         return self.pool.chain.function(self.pool.deployment.names[role], name).pack

@@ -175,6 +175,11 @@ class Hedge(Order):
 
 
 @dataclass(frozen=True, slots=True)
+class ExecuteHedgeOrder(Order):
+    """Have the pool's order that waits at a venue filled."""
+
+
+@dataclass(frozen=True, slots=True)
 class SyncHedge(Order):
     """Read the venue position into storage."""
 
@@ -252,11 +257,61 @@ class PostVol(Order):
 
 @dataclass(frozen=True, slots=True)
 class PostVenue(Order):
-    """The hedge venue's reference price, its depth multiple (1 = normal), and whether it is open."""
+    """The hedge venue's reference price, its depth multiple (1 = normal), and whether it is open.
+
+    ``venue`` names one of a router's venues; by default all that have a reference price.
+    """
 
     price: float
     depth: float
     open: bool
+    venue: str = ""
+
+
+# orders of those who live off the pool's hedges
+
+
+@dataclass(frozen=True, slots=True)
+class SwapSpot(Order):
+    """Buy (+) or sell (-) underlying on the Uniswap pool at any price."""
+
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArbitrageSpot(Order):
+    """Trade the Uniswap pool toward ``price``, at most ``largest`` underlying."""
+
+    price: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProvideSpot(Order):
+    """Concentrated liquidity in [price / width, price * width], ``amount`` of quote a side.
+
+    Opens the pool at ``price`` if it has none.
+    """
+
+    price: float
+    width: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeNeed(Order):
+    """Starts the reward's clock when the pool needs delta."""
+
+
+@dataclass(frozen=True, slots=True)
+class FillHedge(Order):
+    """Sell the pool ``size`` underlying (+) or buy it from the pool (-) for the present reward.
+
+    ``limit`` is the worst price.
+    """
+
+    size: float
+    limit: float
 
 
 # ------------------------------------------------------------------ what agents see
@@ -329,6 +384,10 @@ class PoolView:
     push_time: int = 0
     auction: dict[str, float] = field(default_factory=dict)
     """AuctionParams as floats: what a liquidator needs to price a bid."""
+    hedge_pending: float = 0.0
+    """Ordered at a venue that fills later, and not filled yet."""
+    hedge_trade: float = 0.0
+    """What the policy would trade now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ contract OptionMarket is Liquidation {
     address private immutable LISTER;
     TradeRules private immutable RULES;
     bool private immutable LIMITS_ACCOUNT_DELTA;
+    bool private immutable REMEMBERS;
 
     mapping(address => Added) private _added;
 
@@ -37,10 +38,15 @@ contract OptionMarket is Liquidation {
         LISTER = book.lister;
         RULES = new TradeRules(book, params_);
         LIMITS_ACCOUNT_DELTA = !params_.accountDeltaLimit.isZero();
+        REMEMBERS = !params_.inventoryFee.isZero() || !params_.largeTrade.isZero();
     }
 
     function params() external view returns (MarketParams memory) {
         return RULES.params();
+    }
+
+    function rules() external view returns (address) {
+        return address(RULES);
     }
 
     // ------------------------------------------------------------ listing
@@ -85,7 +91,7 @@ contract OptionMarket is Liquidation {
     // ------------------------------------------------------------ trade
 
     function trade(SeriesId id, SWad size, SWad limit) external nonReentrant returns (TradeResult memory result) {
-        TradeRules.Ticket memory t = RULES.ticket(id, size);
+        TradeRules.Ticket memory t = RULES.ticket(msg.sender, id, size);
         t.opening = _isOpening(id, size);
         _checkMode(t);
         BookChange memory change = LEDGER.trade(id, size, t.spot, t.opening);
@@ -94,13 +100,15 @@ contract OptionMarket is Liquidation {
         if (result.cash > limit) revert LimitExceeded(result.cash, limit);
         int64 lots = _addLots(msg.sender, id, Packing.toLots(size));
         _moveCash(result.cash.rawS(), insured);
-        if (t.opening) RULES.check(t, change.delta, _addDollars(t, change.delta));
+        SWad dollars = size.mulS(change.delta).mulWadS(t.seen.price);
+        if (REMEMBERS) RULES.record(msg.sender, result.inventory, dollars, t.seen.price);
+        if (t.opening) RULES.check(t, change.delta, _addDollars(dollars));
         _checkAccount(t);
         emit Traded(msg.sender, id, size, result, Packing.toSize(lots), t.spot);
     }
 
     function quote(SeriesId id, SWad size) external view returns (TradeResult memory result) {
-        TradeRules.Ticket memory t = RULES.ticket(id, size);
+        TradeRules.Ticket memory t = RULES.ticket(msg.sender, id, size);
         (result,) = RULES.result(t, LEDGER.preview(id, size, t.spot));
     }
 
@@ -132,11 +140,11 @@ contract OptionMarket is Liquidation {
     }
 
     /// @dev The dollar delta that the account has added in this block, this trade included.
-    function _addDollars(TradeRules.Ticket memory t, SWad delta) private returns (SWad) {
+    function _addDollars(SWad dollars) private returns (SWad) {
         if (!LIMITS_ACCOUNT_DELTA) return SWad.wrap(0);
         Added memory added = _added[msg.sender];
         if (added.blockNumber != block.number) (added.blockNumber, added.dollars) = (uint64(block.number), 0);
-        added.dollars += int192(t.size.mulS(delta).mulWadS(t.seen.price).rawS());
+        added.dollars += int192(dollars.rawS());
         _added[msg.sender] = added;
         return SWad.wrap(added.dollars);
     }

@@ -91,6 +91,7 @@ contract PoolLens is IPoolLens {
 
     function _hedge(PoolState memory state) private view {
         state.hedgeSize = HEDGE.size();
+        state.hedgePending = HEDGE.pending();
         state.hedgeShortfall = HEDGE.shortfall();
         state.lastHedge = HEDGE.lastHedge();
         try HEDGE.preview() returns (HedgeDecision memory decision, HedgeInput memory) {

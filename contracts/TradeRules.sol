@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
+import {TradeMemory} from "./base/TradeMemory.sol";
 import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
 import {IHedgeManager} from "./interfaces/IHedging.sol";
@@ -10,14 +11,15 @@ import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {FeeMath} from "./libraries/FeeMath.sol";
+import {InventoryFee} from "./libraries/InventoryFee.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {MarketParams} from "./types/Params.sol";
 import {Addresses, BookChange, BookGreeks, Mode, OracleView, TradeResult} from "./types/Types.sol";
 import {ONE, SWad, Seconds, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
-/// Conditions, fees and limits of trades: stateless but for its parameters. The market deploys its own, so that both stay small.
-contract TradeRules {
+/// Conditions, fees and limits of trades. The market deploys its own, so that both stay small.
+contract TradeRules is TradeMemory {
     using TokenUnits for uint256;
 
     /// @dev What a trade knows before it asks the ledger.
@@ -30,6 +32,10 @@ contract TradeRules {
         Wad spot; // the trade is priced at this: the oracle's price, or the trader's worse side of the band
         Wad confidence; // the lower of oracle's and surface's
         OracleView seen;
+        SWad net; // the pool's delta before, hedge included; this and what follows only with an inventory fee
+        Wad band; // as stored at the last hedge
+        Wad rate; // h S, with S as stored
+        Wad paid; // what the account may get back
     }
 
     uint256 private immutable UNIT;
@@ -55,6 +61,9 @@ contract TradeRules {
     Wad private immutable STRESS_FLOOR;
     Wad private immutable MAX_LEGS;
     Wad private immutable MIN_SIZE;
+    Wad private immutable INVENTORY_FEE;
+    Wad private immutable INVENTORY_REBATE;
+    Wad private immutable LARGE_TRADE;
 
     constructor(Addresses memory book, MarketParams memory p) {
         ParamBounds.check(p);
@@ -70,6 +79,7 @@ contract TradeRules {
         (MIN_DELTA, MAX_DELTA, CUTOFF) = (p.minDelta, p.maxDelta, p.cutoff);
         (ACCOUNT_DELTA_LIMIT, GAMMA_LIMIT, VEGA_LIMIT) = (p.accountDeltaLimit, p.gammaLimit, p.vegaLimit);
         (STRESS_FLOOR, MAX_LEGS, MIN_SIZE) = (p.stressFloor, p.maxLegs, p.minSize);
+        (INVENTORY_FEE, INVENTORY_REBATE, LARGE_TRADE) = (p.inventoryFee, p.inventoryRebate, p.largeTrade);
     }
 
     function params() public view returns (MarketParams memory p) {
@@ -78,6 +88,7 @@ contract TradeRules {
         (p.minDelta, p.maxDelta, p.cutoff) = (MIN_DELTA, MAX_DELTA, CUTOFF);
         (p.accountDeltaLimit, p.gammaLimit, p.vegaLimit) = (ACCOUNT_DELTA_LIMIT, GAMMA_LIMIT, VEGA_LIMIT);
         (p.stressFloor, p.maxLegs, p.minSize) = (STRESS_FLOOR, MAX_LEGS, MIN_SIZE);
+        (p.inventoryFee, p.inventoryRebate, p.largeTrade) = (INVENTORY_FEE, INVENTORY_REBATE, LARGE_TRADE);
     }
 
     // ------------------------------------------------------------ before a trade
@@ -93,7 +104,7 @@ contract TradeRules {
         return count <= 3 ? full : Wad.wrap(full.raw() * 3 / count);
     }
 
-    function ticket(SeriesId id, SWad size) external view returns (Ticket memory t) {
+    function ticket(address account, SeriesId id, SWad size) external view returns (Ticket memory t) {
         if (id.expiryOf() <= blockTime()) revert IOptionMarket.NotTradeable(id);
         (t.id, t.size) = (id, size);
         t.seen = ORACLE.read();
@@ -101,6 +112,16 @@ contract TradeRules {
         t.spot = _spotFor(t);
         (t.open,, t.confidence) = SURFACE.status(id.expiryOf());
         t.confidence = t.confidence.minWad(t.seen.confidence);
+        if (!INVENTORY_FEE.isZero() && !t.seen.price.isZero()) _inventory(t, account);
+    }
+
+    /// @dev Rebates are rewards: in NORMAL mode only.
+    function _inventory(Ticket memory t, address account) private view {
+        (BookGreeks memory greeks,,,) = LEDGER.aggregate(t.seen.price);
+        (SWad hedged, Wad band, Wad spot) = HEDGE.inventory();
+        (t.net, t.band) = (greeks.delta + hedged, band);
+        t.rate = INVENTORY_FEE.mulUp(spot.isZero() ? t.seen.price : spot);
+        if (t.mode == Mode.NORMAL) t.paid = inventoryPaid(account);
     }
 
     /// @dev Outside NORMAL the trader gets the worse side: who gains delta pays the high price.
@@ -121,9 +142,20 @@ contract TradeRules {
         r.premium = change.cost;
         if (t.mode == Mode.WIND_DOWN && t.size.isNegative()) r.premium = r.premium.mulWadS(VAULT.solvency().scale);
         r.fee = FeeMath.fee(params(), t.seen, change, t.size.absS(), t.confidence);
-        r.cash = SWad.wrap(_ceil(r.premium.rawS() + int256(r.fee.raw())));
+        if (!t.rate.isZero()) r.inventory = _charge(t, change.delta);
+        r.cash = SWad.wrap(_ceil((r.premium + r.fee.signed() + r.inventory).rawS()));
         (r.mark, r.iv, r.delta, r.shiftAfter) = (change.mark, change.iv, change.delta, change.shiftAfter);
         insured = r.fee.mulDown(INSURANCE_SHARE).raw().floorUnit(UNIT);
+    }
+
+    /// @dev By the trade's own delta: what it does to other series' deltas through the shift is nobody's merit.
+    function _charge(Ticket calldata t, SWad delta) private view returns (SWad) {
+        SWad after_ = t.net - t.size.mulS(delta);
+        return InventoryFee.charge(t.net, after_, t.band, t.rate, INVENTORY_REBATE, t.paid);
+    }
+
+    function _isLarge(Wad dollars, Wad spot) internal view override returns (bool) {
+        return !LARGE_TRADE.isZero() && dollars > LARGE_TRADE.mulDown(VAULT.navFast(spot).positive());
     }
 
     /// @dev Rounded to a token unit against the trader.

@@ -178,7 +178,10 @@ abstract contract World is Base {
             vegaLimit: _w(0.0025e18),
             stressFloor: _w(0.55e18),
             maxLegs: _w(8e18),
-            minSize: _w(0.01e18)
+            minSize: _w(0.01e18),
+            inventoryFee: _w(0),
+            inventoryRebate: _w(0),
+            largeTrade: _w(0)
         });
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from amm_sim.agents.agent import Behaviour
 from amm_sim.types import (
+    ExecuteHedgeOrder,
     ExpiryView,
     Hedge,
     Mode,
@@ -57,7 +58,15 @@ class Keeper(Behaviour):
 
     reads: ClassVar[frozenset[Read]] = frozenset({Read.POOL, Read.SHORTS})
     shares: ClassVar[tuple[str, ...]] = ("success",)
-    positive: ClassVar[tuple[str, ...]] = ("poke", "watch", "refresh", "sync", "queue", "touch", "batch")
+    positive: ClassVar[tuple[str, ...]] = (
+        "poke",
+        "watch",
+        "refresh",
+        "sync",
+        "queue",
+        "touch",
+        "batch",
+    )
 
     def act(self, seen: Seen, rng: np.random.Generator) -> list[Order]:
         """The chores that are due, the urgent ones first."""
@@ -84,9 +93,10 @@ class Keeper(Behaviour):
 
     def _hedge(self, seen: Seen) -> list[Order]:
         allowed = seen.pool.mode != Mode.FROZEN
+        waiting: list[Order] = [ExecuteHedgeOrder()] if seen.pool.hedge_pending else []
         if seen.pool.hedge_due and allowed:
-            return [Hedge()]
-        return [SyncHedge()] if self.every(seen, self.sync) else []
+            return [*waiting, Hedge()]
+        return [*waiting, SyncHedge()] if self.every(seen, self.sync) else waiting
 
     def _tired(self, pool: PoolView) -> list[int]:
         """Live expiries whose Greeks are old or said to be stale."""

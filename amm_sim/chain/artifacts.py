@@ -16,6 +16,7 @@ from amm_sim.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: where build/ and node_modules/ are found."""
+UNISWAP = ROOT / "node_modules/@uniswap/v3-core/artifacts/contracts"
 ENVIRONMENT = "AMM_SIM_ARTIFACTS"
 """Environment variable that names another forge output folder."""
 
@@ -66,7 +67,11 @@ class Artifacts:
         self.folder = Path(folder or os.environ.get(ENVIRONMENT) or ROOT / "build" / "forge")
         if not self.folder.is_dir():
             raise SetupError(f"no compiled contracts in {self.folder}: run `make build`")
-        self._paths = {path.stem: path for path in sorted(self.folder.glob("*.sol/*.json"))}
+        vendor = sorted(UNISWAP.glob("UniswapV3*.sol/UniswapV3*.json"))
+        own = sorted(self.folder.glob("*.sol/*.json"))
+        self._paths = {
+            path.stem: path for path in [*vendor, *own] if not path.stem.endswith(".dbg")
+        }
         self._loaded: dict[str, Artifact] = {}
 
     @property
@@ -103,6 +108,8 @@ class Artifacts:
 def _load(name: str, path: Path) -> Artifact:
     try:
         raw = orjson.loads(path.read_bytes())
+        if raw.get("_format") == "hh-sol-artifact-1":
+            return _load_vendor(name, raw)
         target = raw.get("metadata", {}).get("settings", {}).get("compilationTarget", {})
         code = raw["bytecode"]
         return Artifact(
@@ -116,6 +123,13 @@ def _load(name: str, path: Path) -> Artifact:
         )
     except (orjson.JSONDecodeError, KeyError) as error:
         raise SetupError(f"{path} is not a forge artefact ({error}): run `make build`") from error
+
+
+def _load_vendor(name: str, raw: Mapping[str, Any]) -> Artifact:
+    """An artefact of an npm package, as Hardhat writes them; its compiler is not stated."""
+    code, deployed = (raw[key].removeprefix("0x") for key in ("bytecode", "deployedBytecode"))
+    source = f"node_modules/{raw['sourceName']}"
+    return Artifact(name, source, tuple(raw["abi"]), code, {}, "", len(deployed) // 2)
 
 
 def _links(

@@ -7,6 +7,7 @@ parameters read back.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,14 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from amm_sim.chain.client import DEPLOYER, Chain, Contract, Revert
-from amm_sim.chain.codec import AbiType, CodecError, DecodedError, check_keys, from_decimals
+from amm_sim.chain.codec import (
+    FIXED,
+    AbiType,
+    CodecError,
+    DecodedError,
+    check_keys,
+    from_decimals,
+)
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.units import exact
 
@@ -29,7 +37,18 @@ POLICIES = {
     "threshold": "ThresholdPolicy",
     "none": "NoHedgePolicy",
 }
-VENUES = {"perp": "PerpVenue", "frictionless": "FrictionlessVenue"}
+VENUES = {
+    "perp": "PerpVenue",
+    "async": "AsyncPerpVenue",
+    "frictionless": "FrictionlessVenue",
+    "uniswap": "UniswapV3Venue",
+    "fillers": "HedgeAuction",
+}
+ROUTER = "router"
+INDEXED = frozenset({"perp", "async"})
+"""Venues whose reference price is posted."""
+SPOT = frozenset({"uniswap", "fillers"})
+"""Venues that hold underlying."""
 CORE = {
     "oracle": "OracleGuard",
     "surface": "VolSurface",
@@ -56,9 +75,22 @@ TABLES = (
     "hedge",
     "breaker",
 )
-CHOICES = ("quote_decimals", "policy", "venue", "band", "interval", "threshold", "perp")
+CHOICES = (
+    "quote_decimals",
+    "policy",
+    "venue",
+    "venues",
+    "band",
+    "interval",
+    "threshold",
+    "perp",
+    "async",
+    "router",
+    "uniswap",
+    "reward",
+)
 ENDOWMENT = 10**12
-"""Quote with which the mock venue can pay profits."""
+"""Quote with which a mock venue can pay profits and lend; a millionth of it in underlying."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +101,8 @@ class Deployment:
     names: Mapping[str, str]
     quote_decimals: int
     deployer: str = DEPLOYER
+    venues: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Name of a hedge venue -> its role: the router's venues, or the only one."""
 
     @property
     def book(self) -> dict[str, str]:
@@ -110,7 +144,7 @@ def deploy_protocol(chain: Chain, tables: Mapping[str, Any]) -> Deployment:
     nonce = int(chain.rpc.call("eth_getTransactionCount", DEPLOYER, "latest"), 16)
     addresses = {role: create_address(DEPLOYER, nonce + index) for index, role in enumerate(plan)}
     addresses |= {"lister": LISTER, "guardian": GUARDIAN}
-    deployment = Deployment(addresses, plan, _decimals(tables))
+    deployment = Deployment(addresses, plan, _decimals(tables), venues=_venues(tables))
     for role in plan:
         _deploy(chain, deployment, role, tables)
     _endow(chain, deployment)
@@ -124,10 +158,41 @@ def _plan(tables: Mapping[str, Any]) -> dict[str, str]:
         "pull": "MockPullFeed",
         "vol": "MockVolFeed",
         "policy": _choice(tables, "policy", POLICIES),
-        "venue": _choice(tables, "venue", VENUES),
         **CORE,
+        **_venue_plan(_venues(tables), tables["venue"] == ROUTER),
         "lens": "PoolLens",
     }
+
+
+def _venue_plan(venues: Mapping[str, str], routed: bool) -> dict[str, str]:
+    """Venues and what they need, in order of deployment; "venue" is the manager's."""
+    plan: dict[str, str] = {}
+    if SPOT & venues.keys():
+        plan["underlying"] = "MockToken"
+    if "uniswap" in venues:
+        plan |= {"factory": "UniswapV3Factory", "desk": "UniswapDesk"}
+    plan |= {role: VENUES[name] for name, role in venues.items()}
+    if INDEXED & venues.keys() and routed:
+        plan["index"] = "VenueIndex"
+    return plan | ({"venue": "HedgeRouter"} if routed else {})
+
+
+def _venues(tables: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> role."""
+    name = tables.get("venue")
+    if not isinstance(name, str) or name not in (*VENUES, ROUTER):
+        raise ScenarioError("protocol.venue", name, "one of " + ", ".join((*VENUES, ROUTER)))
+    if name != ROUTER:
+        return {name: "venue"}
+    listed = tables.get("venues")
+    if (
+        not isinstance(listed, list | tuple)
+        or not listed
+        or not all(isinstance(each, str) and each in VENUES for each in listed)
+        or len(set(listed)) < len(listed)
+    ):
+        raise ScenarioError("protocol.venues", listed, "different ones of " + ", ".join(VENUES))
+    return {each: each for each in listed}
 
 
 def _choice(tables: Mapping[str, Any], key: str, options: Mapping[str, str]) -> str:
@@ -190,12 +255,21 @@ def _fixed_arguments(deployment: Deployment, role: str) -> dict[str, Any]:
     return {
         "name": "US Dollar",
         "symbol": "USD",
-        "decimals": PUSH_DECIMALS if role == "push" else deployment.quote_decimals,
+        "decimals": {"push": PUSH_DECIMALS, "underlying": 18}.get(role, deployment.quote_decimals),
+        "venues": [
+            addresses[each]
+            for name, each in deployment.venues.items()
+            if role == "venue" or name in INDEXED
+        ],
         "pullId": PULL_ID,
         "pushFeed": addresses["push"],
         "pullFeed": addresses["pull"],
         "volFeed": addresses["vol"],
-        **{key: addresses[key] for key in ("quote", "policy", "venue")},
+        **{
+            key: addresses[key]
+            for key in ("quote", "policy", "venue", "underlying", "factory")
+            if key in addresses
+        },
     }
 
 
@@ -267,7 +341,11 @@ def _units(chain: Chain, deployment: Deployment) -> dict[str, str]:
 
 def _endow(chain: Chain, deployment: Deployment) -> None:
     amount = ENDOWMENT * 10**deployment.quote_decimals
-    deployment.at(chain, "quote").must("mint", deployment.addresses["venue"], amount)
+    for name, role in deployment.venues.items():
+        deployment.at(chain, "quote").must("mint", deployment.addresses[role], amount)
+        if name in SPOT:
+            lent = ENDOWMENT // 10**6 * 10**18
+            deployment.at(chain, "underlying").must("mint", deployment.addresses[role], lent)
 
 
 # ---------------------------------------------------------------- what is recorded
@@ -277,14 +355,16 @@ def read_parameters(chain: Chain, deployment: Deployment) -> dict[str, dict[str,
     """Every parameter as the chain states it: exact decimal texts, times as integers."""
     found: dict[str, dict[str, str | int]] = {}
     for role, name in deployment.names.items():
-        if not chain.codec.has(name, "params"):
-            continue
-        function = chain.function(name, "params")
-        values = chain.call(deployment.addresses[role], name, "params")
-        found[table_of(role, function.output)] = {
-            field: _shown(values[field], kind.unit)
-            if kind.unit in ("Wad", "SWad")
-            else values[field]
-            for field, kind in function.output.fields
-        }
+        for view in ("params", "asyncParams"):
+            if chain.codec.has(name, view):
+                kind = chain.function(name, view).output
+                values = chain.call(deployment.addresses[role], name, view)
+                found[table_of(role, kind)] = _read(kind, values)
     return found
+
+
+def _read(kind: AbiType, values: Mapping[str, Any]) -> dict[str, str | int]:
+    return {
+        field: _shown(values[field], child.unit) if child.unit in FIXED else values[field]
+        for field, child in kind.fields
+    }

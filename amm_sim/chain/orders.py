@@ -10,6 +10,7 @@ from typing import Any
 from amm_sim import types as t
 from amm_sim.chain.codec import Codec
 from amm_sim.chain.deploy import PULL_ID, PUSH_DECIMALS, Deployment
+from amm_sim.errors import ScenarioError
 from amm_sim.units import quantize, to_lots, to_wad
 
 HUGE = 2**255 - 1
@@ -46,6 +47,8 @@ def _slice(order: t.PostVol) -> dict[str, int]:
 
 
 Arguments = Callable[[Any], tuple[Any, ...]]
+Plan = tuple[str, Callable[..., bytes], Arguments, str | None]
+"""Address, packer, arguments, sender where it is not the agent."""
 
 ACTIONS: Mapping[type[t.Order], tuple[str, str, Arguments]] = {
     t.Deposit: ("market", "deposit", lambda o: (wad(o.amount),)),
@@ -75,9 +78,15 @@ ACTIONS: Mapping[type[t.Order], tuple[str, str, Arguments]] = {
         lambda o: (PULL_ID, _feed(o.price), _feed(o.confidence), -PUSH_DECIMALS, o.time),
     ),
     t.PostVol: ("vol", "post", lambda o: (o.expiry, _slice(o), wad(o.confidence))),
-    t.PostVenue: ("venue", "postIndex", lambda o: (wad(o.price), wad(o.depth), o.open)),
+    t.ExecuteHedgeOrder: ("async", "execute", _nothing),
+    t.SwapSpot: ("desk", "swap", lambda o: (wad(o.size),)),
+    t.ArbitrageSpot: ("desk", "swapTo", lambda o: (wad(o.price), wad(o.largest))),
+    t.ProvideSpot: ("desk", "provide", lambda o: (wad(o.price), wad(o.width), wad(o.amount))),
+    t.NoticeNeed: ("fillers", "notice", _nothing),
+    t.FillHedge: ("fillers", "fill", lambda o: (wad(o.size), wad(o.limit))),
+    t.PostVenue: ("index", "postIndex", lambda o: (wad(o.price), wad(o.depth), o.open)),
 }
-"""Order -> role of the contract, function, arguments."""
+"""Order -> role of the contract (or name of a venue), function, arguments."""
 IN_THE_NAME_OF: Mapping[type[t.Order], str] = {t.Tighten: "guardian", t.ListBoard: "lister"}
 """Orders that only one address may give."""
 
@@ -86,19 +95,46 @@ class Encoder:
     """Orders to transactions of one deployment."""
 
     def __init__(self, codec: Codec, deployment: Deployment) -> None:
-        self._plans: dict[
-            type[t.Order], tuple[str, Callable[..., bytes], Arguments, str | None]
-        ] = {}
-        for kind, (role, function, arguments) in ACTIONS.items():
-            if codec.has(deployment.names[role], function):
-                pack = codec.function(deployment.names[role], function).pack
-                name = deployment.addresses.get(IN_THE_NAME_OF.get(kind, ""))
-                self._plans[kind] = (deployment.addresses[role], pack, arguments, name)
+        self._codec, self._deployment = codec, deployment
+        self._plans: dict[tuple[type[t.Order], str], Plan | None] = {}
 
     def __call__(self, order: t.Order, sender: str) -> Transaction | None:
-        """The transaction; None if this deployment has no such action (a venue without index)."""
-        plan = self._plans.get(type(order))
+        """The transaction; None if this deployment has no such action (a venue without index).
+
+        Raises:
+            ScenarioError: a post for a venue that this deployment does not have.
+        """
+        kind = type(order)
+        venue = order.venue if isinstance(order, t.PostVenue) else ""
+        if (kind, venue) not in self._plans:
+            self._plans[kind, venue] = self._plan(kind, venue)
+        plan = self._plans[kind, venue]
         if plan is None:
             return None
         to, pack, arguments, name = plan
         return Transaction(name or sender, to, pack(*arguments(order)))
+
+    def _plan(self, kind: type[t.Order], venue: str) -> Plan | None:
+        if kind not in ACTIONS:
+            return None
+        role, function, arguments = ACTIONS[kind]
+        role = self._role(role, venue)
+        names, addresses = self._deployment.names, self._deployment.addresses
+        if role not in names or not self._codec.has(names[role], function):
+            return None
+        if kind is t.ExecuteHedgeOrder:
+            owner = addresses["hedge" if role == "venue" else "venue"]
+            arguments = lambda _: (owner,)  # noqa: E731
+        pack = self._codec.function(names[role], function).pack
+        return addresses[role], pack, arguments, addresses.get(IN_THE_NAME_OF.get(kind, ""))
+
+    def _role(self, role: str, venue: str) -> str:
+        """Where a venue's name stands for a contract, that contract's role."""
+        venues = self._deployment.venues
+        if venue:
+            if venue not in venues:
+                raise ScenarioError("oracles.venue.venue", venue, "one of " + ", ".join(venues))
+            return venues[venue]
+        if role == "index" and role not in self._deployment.names:
+            return "venue"
+        return venues.get(role, role)

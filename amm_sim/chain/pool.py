@@ -257,6 +257,8 @@ class Pool:
             push_price=from_wad(pool["pushPrice"]),
             push_time=pool["pushTime"],
             auction=self.auction,
+            hedge_pending=from_wad(pool["hedgePending"]),
+            hedge_trade=from_wad(pool["hedge"]["trade"]),
         )
 
     def account_view(self, state: Mapping[str, Any]) -> t.AccountView:

@@ -80,8 +80,10 @@ class World:
             (DEPLOYER, "push", "post", (answer, time)),
             (DEPLOYER, "pull", "post", (PULL_ID, answer, 0, -PUSH_DECIMALS, time)),
         ]
-        if self.chain.codec.has(self.deployment.names["venue"], "postIndex"):
-            posts.append((DEPLOYER, "venue", "postIndex", (to_wad(price), to_wad(1), True)))
+        names = self.deployment.names
+        role = "index" if "index" in names else "venue"
+        if self.chain.codec.has(names[role], "postIndex"):
+            posts.append((DEPLOYER, role, "postIndex", (to_wad(price), to_wad(1), True)))
         return posts
 
     def vol_post(self, expiry: int, vol: float) -> Call:

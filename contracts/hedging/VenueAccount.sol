@@ -99,6 +99,14 @@ abstract contract VenueAccount is IHedgeManager {
         return _live().size;
     }
 
+    function pending() external view returns (SWad) {
+        return VENUE.tryPending(address(this), VIEW_GAS);
+    }
+
+    function inventory() external view returns (SWad, Wad, Wad) {
+        return (SWad.wrap(stored.exposure), Wad.wrap(stored.band), Wad.wrap(stored.spot));
+    }
+
     function lastHedge() external view returns (Timestamp) {
         return Timestamp.wrap(stored.lastHedge);
     }

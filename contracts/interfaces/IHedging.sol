@@ -93,4 +93,10 @@ interface IHedgeManager {
     /// @notice Unhedged delta beyond the band at the last hedge, underlying.
     function shortfall() external view returns (Wad);
     function lastHedge() external view returns (Timestamp);
+
+    /// @notice Ordered at a venue that fills later, and not filled yet.
+    function pending() external view returns (SWad);
+
+    /// @notice As stored at the last hedge or sync: position with orders, band, oracle price.
+    function inventory() external view returns (SWad exposure, Wad band, Wad spot);
 }

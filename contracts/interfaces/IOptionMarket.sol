@@ -56,6 +56,9 @@ interface IOptionMarket {
 
     function params() external view returns (MarketParams memory);
 
+    /// @notice The ITradeRules of this market.
+    function rules() external view returns (address);
+
     /// @notice Lists an expiry. Only the lister; the vol feed must have a slice for it.
     function list(Timestamp expiry, Wad[] calldata strikes) external;
 

@@ -41,6 +41,7 @@ interface IPoolLens {
         Timestamp stale;
         SWad worstStressNav;
         SWad hedgeSize;
+        SWad hedgePending; // ordered and not yet filled
         HedgeDecision hedge;
         Wad hedgeShortfall;
         Timestamp lastHedge;

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {
     AsyncParams, AuctionParams, BandParams, BreakerParams, HedgeParams, InsuranceParams, IntervalParams,
-    MarginParams, MarketParams, OracleParams, PricingParams, RouterParams, VaultParams
+    MarginParams, MarketParams, OracleParams, PricingParams, RewardParams, RouterParams, UniswapParams, VaultParams
 } from "../types/Params.sol";
 import {Seconds, Wad} from "../types/Units.sol";
 
@@ -62,6 +62,9 @@ library ParamBounds {
         _wad("market.stressFloor", p.stressFloor, 0, 1e18);
         _wad("market.maxLegs", p.maxLegs, 1e18, 8e18);
         _wad("market.minSize", p.minSize, 1e12, 1e24);
+        _wad("market.inventoryFee", p.inventoryFee, 0, 0.05e18);
+        _wad("market.inventoryRebate", p.inventoryRebate, 0, 1e18);
+        _wad("market.largeTrade", p.largeTrade, 0, 1000e18);
         if (p.maxDelta.raw() != 0) _order("market.minDelta", p.minDelta, "market.maxDelta", p.maxDelta);
     }
 
@@ -165,6 +168,21 @@ library ParamBounds {
         _wad("router.maxLeverage", p.maxLeverage, 0.1e18, 50e18);
         _wad("router.delayRisk", p.delayRisk, 0, 0.1e18);
         _order("router.targetLeverage", p.targetLeverage, "router.maxLeverage", p.maxLeverage);
+    }
+
+    function check(UniswapParams memory p) internal pure {
+        _wad("uniswap.maxDeviation", p.maxDeviation, 0.0001e18, 0.5e18);
+        _wad("uniswap.depthShare", p.depthShare, 0.0001e18, 1e18);
+        _wad("uniswap.maxLeverage", p.maxLeverage, 1e18, 50e18);
+    }
+
+    function check(RewardParams memory p, Wad inventoryFee) internal pure {
+        _wad("reward.maxReward", p.maxReward, 0, 0.05e18);
+        _time("reward.ramp", p.ramp, 1, DAY);
+        _wad("reward.maxMove", p.maxMove, 0, 1e18);
+        _wad("reward.budget", p.budget, 0, 1e18);
+        _wad("reward.maxLeverage", p.maxLeverage, 1e18, 50e18);
+        _order("reward.maxReward", p.maxReward, "market.inventoryFee", inventoryFee);
     }
 
     /// @dev For structs that are declared elsewhere (venues).

@@ -52,6 +52,9 @@ struct MarketParams {
     Wad stressFloor; // worst stressed NAV after a risk-increasing trade as a share of NAV; 0 = off
     Wad maxLegs; // legs of one account
     Wad minSize; // smallest trade in contracts
+    Wad inventoryFee; // h: what pushing the pool's delta beyond its band costs, as a share of spot; 0 = off
+    Wad inventoryRebate; // share of a decrease that an account gets back of the inventory fees it has paid
+    Wad largeTrade; // |delta| S as a share of NAV above which the block's hedges stay off spot venues; 0 = off
 }
 
 /// MarginEngine. Requirements per contract are shares of spot.
@@ -157,6 +160,22 @@ struct RouterParams {
     Wad targetLeverage; // a venue's leverage after the router has funded it
     Wad maxLeverage; // never traded into
     Wad delayRisk; // added to the cost of a venue that fills later, as a share of the price
+}
+
+/// UniswapV3Venue: spot on a Uniswap v3 pool, what is missing lent by a desk (a stand-in for a money market).
+struct UniswapParams {
+    Wad maxDeviation; // a fill's average price and the pool's price before it are within this of the oracle
+    Wad depthShare; // share of the pool's underlying in range that may be traded in one block
+    Wad maxLeverage; // notional / equity that a trade or withdrawal may leave
+}
+
+/// HedgeAuction: who supplies the delta that the pool needs is paid a rising reward.
+struct RewardParams {
+    Wad maxReward; // share of spot; at most market.inventoryFee
+    Seconds ramp; // from the first notice of a need to the full reward
+    Wad maxMove; // |spot / TWAP - 1| above which nothing is paid; 3 sigma of the window; 0 = off
+    Wad budget; // share of the inventory fees collected that rewards may use up; 0 = off: no limit
+    Wad maxLeverage; // notional / equity that a fill or withdrawal may leave
 }
 
 /// CircuitBreaker. Each trigger: 0 = off.

@@ -115,11 +115,12 @@ struct MarginView {
 struct TradeResult {
     SWad premium; // before fees; + the trader pays, - the trader receives
     Wad fee;
-    SWad cash; // premium + fee, rounded to the token against the trader
+    SWad cash; // premium + fee + inventory, rounded to the token against the trader
     Wad mark;
     Wad iv;
     SWad delta;
     SWad shiftAfter;
+    SWad inventory; // + fee for pushing the pool's delta away from zero, - rebate for bringing it back
 }
 
 /// The live solvency statement of the pool.

@@ -1,0 +1,364 @@
+"""Venues inside the whole protocol: router, delayed orders, real Uniswap v3, rewarded fillers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from amm_sim.chain import Chain
+from amm_sim.chain.rpc import RpcError
+from amm_sim.errors import ScenarioError
+from amm_sim.proofs.world import ENOUGH, TRADER
+from amm_sim.types import SeriesKey
+from amm_sim.units import from_wad, to_wad
+from tests.contracts.test_hedging import SPOT, Pool
+
+ARBITRAGEUR = "0x" + "a1" * 20
+SANDWICH = "0x" + "b2" * 20
+FILLER = "0x" + "c3" * 20
+DEPTH = 5_000_000.0
+"""Quote a side that the provider puts into the Uniswap pool."""
+RICH = 10**22
+
+
+def routed(chain: Chain, venues: Sequence[str], **changes: object) -> Pool:
+    """The base protocol over a router with prices everywhere."""
+    return Pool(chain, **{"venue": "router", "venues": list(venues), **changes})
+
+
+def equip(pool: Pool, who: str, *spenders: str) -> None:
+    """Both tokens in plenty, and leave to take them."""
+    pool.chain.fund([who])
+    for token in ("quote", "underlying"):
+        pool.send(token, "mint", who, RICH)
+        for spender in spenders:
+            address = pool.world.deployment.addresses[spender]
+            assert pool.send(token, "approve", address, ENOUGH, sender=who).ok
+
+
+def provide(pool: Pool, price: float = SPOT) -> None:
+    equip(pool, ARBITRAGEUR, "desk")
+    done = pool.send("desk", "provide", to_wad(price), to_wad(2), to_wad(DEPTH), sender=ARBITRAGEUR)
+    assert done.ok, done.error
+
+
+def hedged(pool: Pool) -> dict[str, Any]:
+    done = pool.send("hedge", "hedge")
+    assert done.ok, done.error
+    (event,) = done.named("Hedged")
+    return dict(event)
+
+
+# ------------------------------------------------------------------ router and delayed orders
+
+
+def test_router_hedge_fills_cheap_venue_and_orders_at_the_slow_one(chain: Chain) -> None:
+    pool = routed(chain, ["perp", "async"], **{"perp.skewScale": 20_000})
+    pool.trade(1, 100)
+    event = hedged(pool)
+    router = pool.world.deployment.addresses["venue"]
+    filled = from_wad(pool.view("perp", "position", router)["size"])
+    waiting = from_wad(pool.view("async", "pendingOf", router))
+    assert filled > 0
+    assert waiting > 0
+    assert filled + waiting == pytest.approx(from_wad(event["size"]))
+    assert pool.wad("hedge", "pending") == pytest.approx(waiting)
+    assert pool.send("hedge", "hedge").error.name == "NothingToHedge"  # not ordered twice (H-4)
+    early = pool.send("async", "execute", router)
+    assert early.error is not None
+    assert early.error.name == "OrderNotReady"
+    pool.price(SPOT)
+    assert pool.send("async", "execute", router).ok
+    assert pool.wad("hedge", "pending") == 0
+    assert pool.wad("hedge", "size") == pytest.approx(filled + waiting)
+
+
+def test_router_post_reaches_every_venue_with_an_index(chain: Chain) -> None:
+    pool = routed(chain, ["perp", "async"])
+    pool.price(1900.0)
+    for venue in ("perp", "async"):
+        assert from_wad(pool.view(venue, "state")["index"]) == 1900.0
+
+
+def test_router_one_venue_dead_hedges_at_the_other(chain: Chain) -> None:
+    pool = routed(chain, ["perp", "async"])
+    pool.chain.rpc.call("anvil_setCode", pool.world.deployment.addresses["perp"], "0xfe")
+    pool.trade(1, 100)
+    event = hedged(pool)
+    assert event["shortfall"] == 0
+    assert pool.wad("hedge", "pending") == pytest.approx(from_wad(event["size"]))
+    assert math.isfinite(from_wad(pool.view("vault", "navParts")["nav"]))
+
+
+# ------------------------------------------------------------------ Uniswap v3
+
+
+@pytest.fixture
+def uniswap(chain: Chain) -> Callable[..., Pool]:
+    def make(**changes: object) -> Pool:
+        pool = routed(chain, ["uniswap"], **changes)
+        provide(pool)
+        return pool
+
+    return make
+
+
+def _v3_buy(size: float, price: float = SPOT) -> float:
+    """Cost of buying: x y = L^2 with L from the deposit, 5 bps on the input (whitepaper 6.2)."""
+    width = (1 - 2**-0.5) / 1  # amount = L sqrt(P) (1 - 1 / sqrt(width))
+    liquidity = DEPTH / (math.sqrt(price) * width)
+    x, y = liquidity / math.sqrt(price), liquidity * math.sqrt(price)
+    return y * size / (x - size) / (1 - 0.0005)
+
+
+def test_uniswap_hedge_buys_at_the_constant_product_price(uniswap: Callable[..., Pool]) -> None:
+    pool = uniswap()
+    pool.trade(1, 30)
+    event = hedged(pool)
+    size = from_wad(event["size"])
+    assert size > 0
+    assert from_wad(event["price"]) == pytest.approx(_v3_buy(size) / size, rel=1e-6)
+    assert from_wad(event["cost"]) == pytest.approx(_v3_buy(size) - size * SPOT, rel=1e-4)
+    assert pool.wad("hedge", "size") == pytest.approx(size)
+
+
+def test_uniswap_hedge_sells_borrowed_underlying(uniswap: Callable[..., Pool]) -> None:
+    pool = uniswap()
+    pool.trade(1, 30, call=False)
+    event = hedged(pool)
+    assert event["size"] < 0
+    assert from_wad(event["price"]) < SPOT
+    assert from_wad(event["price"]) > SPOT * (1 - 0.003)
+    assert pool.wad("hedge", "size") == pytest.approx(from_wad(event["size"]))
+
+
+def test_uniswap_block_takes_at_most_its_share_of_depth(uniswap: Callable[..., Pool]) -> None:
+    pool = uniswap(**{"uniswap.depthShare": Decimal("0.001")})
+    pool.trade(1, 120)
+    first = from_wad(hedged(pool)["size"])
+    reserve = DEPTH / (1 - 2**-0.5) / SPOT
+    assert first == pytest.approx(0.001 * reserve, rel=0.07)  # the manager's search: 1/16
+    assert first <= 0.001 * reserve
+    second = from_wad(hedged(pool)["size"])  # the next block
+    assert second > 0
+
+
+def test_uniswap_price_off_the_oracle_is_not_traded(uniswap: Callable[..., Pool]) -> None:
+    pool = uniswap()
+    equip(pool, SANDWICH, "desk")
+    assert pool.send("desk", "swap", to_wad(20), sender=SANDWICH).ok  # 0.5 % up
+    assert pool.wad("desk", "price") > SPOT * 1.003
+    pool.trade(1, 30)
+    done = pool.send("hedge", "hedge")
+    assert done.ok, done.error
+    assert not done.named("Hedged")
+    assert pool.wad("hedge", "shortfall") > 0
+    arbitrage = ("desk", "swapTo", to_wad(SPOT), to_wad(1000))
+    assert pool.send(*arbitrage, sender=ARBITRAGEUR).ok
+    assert pool.wad("desk", "price") == pytest.approx(SPOT, rel=1e-9)
+    assert pool.send("hedge", "hedge").named("Hedged")
+
+
+def test_uniswap_nothing_in_the_block_of_a_large_option_trade(
+    uniswap: Callable[..., Pool], chain: Chain
+) -> None:
+    pool = uniswap(**{"market.largeTrade": Decimal("0.01")})
+    pool.trade(1, 40)  # 40 x 0.5 x 2000 = 40k of a million: large
+    block = pool.view("hedge", "preview")["decision"]
+    assert block["due"]
+    rules = chain.at(pool.view("market", "rules"), "TradeRules")
+    assert rules.call("largeTradeBlock") == chain.block
+    assert not _quote_ok(pool, chain.block)
+    assert _quote_ok(pool, chain.block + 1)
+    pool.trade(1, 1)
+    assert rules.call("largeTradeBlock") < chain.block
+
+
+def _quote_ok(pool: Pool, block: int) -> bool:
+    venue = pool.world.deployment
+    data = pool.chain.function("UniswapV3Venue", "quote").pack(to_wad(1))
+    call = {"to": venue.addresses["uniswap"], "data": "0x" + data.hex()}
+    overrides = {"number": hex(block)}
+    answer = pool.chain.rpc.call("eth_call", call, "latest", {}, overrides)
+    return int(answer[2:66], 16) == 1
+
+
+def test_sandwich_profit_is_bounded_by_the_configured_slippage(
+    uniswap: Callable[..., Pool],
+) -> None:
+    """Every push that the venue still trades after: never more than maxDeviation x size."""
+    pool = uniswap()
+    equip(pool, SANDWICH, "desk")
+    pool.trade(1, 60)
+    best = 0.0
+    for push in (1.0, 3.0, 6.0, 9.0, 12.0, 15.0):
+        token = pool.chain.snapshot()
+        swaps = [pool.send("desk", "swap", to_wad(push), sender=SANDWICH)]
+        hedge = pool.send("hedge", "hedge")
+        swaps.append(pool.send("desk", "swap", to_wad(-push), sender=SANDWICH))
+        profit = sum(from_wad(s.named("SpotSwapped")[0]["cash"]) for s in swaps)
+        size = sum(from_wad(e["size"]) for e in hedge.named("Hedged"))
+        assert profit <= 0.003 * SPOT * size + 1e-6, push
+        best = max(best, profit)
+        pool.chain.revert(token)
+    assert best < 0.003 * SPOT * 60
+
+
+# ------------------------------------------------------------------ inventory fee
+
+FEE = {"market.inventoryFee": Decimal("0.0008"), "market.inventoryRebate": Decimal("0.7")}
+
+
+def _phi(delta: float, band: float) -> float:
+    size = abs(delta)
+    return size - band / 2 if size > band else size * size / (2 * band)
+
+
+def test_inventory_fee_is_the_change_of_the_potential(chain: Chain) -> None:
+    pool = Pool(chain, **FEE)
+    pool.trade(1, 50)
+    hedged(pool)
+    _, band, _ = pool.view("hedge", "inventory").values()
+    before = _net(pool)
+    done = pool.send("market", "trade", _series(pool), to_wad(20), ENOUGH, sender=TRADER)
+    result = {k: from_wad(v) for k, v in done.named("Traded")[0]["result"].items()}
+    after = before - 20 * result["delta"]
+    expected = 0.0008 * SPOT * (_phi(after, from_wad(band)) - _phi(before, from_wad(band)))
+    assert result["inventory"] == pytest.approx(expected, rel=1e-6)
+    whole = result["premium"] + result["fee"] + result["inventory"]
+    assert result["cash"] == pytest.approx(whole, abs=1.1e-6)
+
+
+def test_inventory_rebate_is_a_share_and_never_more_than_was_paid(chain: Chain) -> None:
+    pool = Pool(chain, **FEE)
+    pool.trade(1, 50)
+    rules = chain.at(pool.view("market", "rules"), "TradeRules")
+    paid = from_wad(rules.call("inventoryPaid", TRADER))
+    assert paid > 0
+    back = pool.send("market", "trade", _series(pool), to_wad(-50), ENOUGH, sender=TRADER)
+    assert from_wad(back.named("Traded")[0]["result"]["inventory"]) == pytest.approx(
+        -0.7 * paid, rel=1e-3
+    )
+    assert from_wad(rules.call("inventoryFees")) == pytest.approx(0.3 * paid, rel=1e-3)
+
+
+def _series(pool: Pool) -> int:
+    return SeriesKey(pool.expiry, 1, True).id
+
+
+def _net(pool: Pool) -> float:
+    book = pool.view("ledger", "aggregate", to_wad(SPOT))
+    greeks = next(iter(book.values()))
+    return from_wad(greeks["delta"]) + pool.wad("hedge", "size")
+
+
+# ------------------------------------------------------------------ fillers
+
+
+@pytest.fixture
+def fillers(chain: Chain) -> Callable[..., Pool]:
+    def make(**changes: object) -> Pool:
+        pool = routed(
+            chain, ["perp", "fillers"], **FEE, **{"reward.maxReward": Decimal("0.0008"), **changes}
+        )
+        equip(pool, FILLER, "fillers")
+        return pool
+
+    return make
+
+
+def _fill(pool: Pool, size: float, limit: float | None = None) -> Any:
+    worst = limit if limit is not None else (0.0 if size > 0 else 1e9)
+    return pool.send("fillers", "fill", to_wad(size), to_wad(worst), sender=FILLER)
+
+
+@pytest.mark.parametrize(("call", "sign"), [(True, 1), (False, -1)])
+def test_fill_supplies_the_wanted_sign_at_the_oracle_and_reward(
+    fillers: Callable[..., Pool], call: bool, sign: int
+) -> None:
+    """The pool short calls buys underlying; short puts it sells. Half the ramp: half the reward."""
+    pool = fillers()
+    pool.trade(1, 60, call=call)
+    assert pool.send("fillers", "notice").ok
+    since = pool.view("fillers", "neededSince")
+    pool.price(SPOT, seconds=300)
+    before = _held(pool)
+    assert _fill(pool, -sign * 10.0).error.name == "NotNeeded"
+    done = _fill(pool, sign * 1000.0)
+    assert done.ok, done.error
+    (fill,) = done.named("HedgeFilled")
+    size, price = from_wad(fill["size"]), from_wad(fill["price"])
+    assert math.copysign(1, size) == sign
+    rate = 0.0008 * (pool.chain.time - since) / 600
+    assert price == pytest.approx(SPOT * (1 + sign * rate), rel=2e-6)
+    moved = [from_wad(b - a) for a, b in zip(before, _held(pool), strict=True)]
+    assert moved[1] == pytest.approx(-size, rel=1e-10)
+    assert moved[0] == pytest.approx(size * price, abs=1e-5)
+    router = pool.world.deployment.addresses["venue"]
+    assert from_wad(pool.view("fillers", "position", router)["size"]) == pytest.approx(size)
+    assert from_wad(fill["reward"]) == pytest.approx(abs(size) * SPOT * rate, rel=2e-6)
+
+
+def _held(pool: Pool) -> tuple[int, int]:
+    """Quote and underlying of the filler, wad."""
+    quote = pool.view("quote", "balanceOf", FILLER) * 10**12
+    return quote, pool.view("underlying", "balanceOf", FILLER)
+
+
+def test_fill_reward_is_paid_from_inventory_fees_only(fillers: Callable[..., Pool]) -> None:
+    pool = fillers(**{"reward.budget": Decimal("0.01")})
+    pool.trade(1, 60)
+    assert pool.send("fillers", "notice").ok
+    pool.price(SPOT, seconds=600)
+    rules = pool.chain.at(pool.view("market", "rules"), "TradeRules")
+    assert _fill(pool, 1000.0).ok
+    assert pool.wad("fillers", "rewardsPaid") <= 0.01 * from_wad(rules.call("inventoryFees")) + 1e-9
+
+
+def test_fill_is_refused_at_a_worse_price_outside_normal_and_after_a_jump(
+    fillers: Callable[..., Pool],
+) -> None:
+    pool = fillers()
+    pool.trade(1, 60)
+    assert _fill(pool, 1000.0, limit=SPOT * 1.0001).error.name == "VenueLimit"
+    for spot in (SPOT, SPOT * 1.04):
+        pool.price(spot, seconds=60)
+        assert pool.send("oracle", "poke").ok
+    assert _fill(pool, 1000.0).error.name == "RewardsOff"
+
+
+def test_fill_by_an_account_that_traded_options_in_the_block_is_refused(
+    fillers: Callable[..., Pool], chain: Chain
+) -> None:
+    pool = fillers()
+    equip(pool, TRADER, "fillers")
+    pool.trade(1, 60)
+    pack = chain.function("HedgeAuction", "fill").pack(to_wad(10), 0)
+    call = {
+        "from": TRADER,
+        "to": pool.world.deployment.addresses["fillers"],
+        "data": "0x" + pack.hex(),
+    }
+    with pytest.raises(RpcError):
+        chain.rpc.call("eth_call", call, "latest", {}, {"number": hex(chain.block)})
+    chain.rpc.call("eth_call", call, "latest", {}, {"number": hex(chain.block + 1)})
+
+
+def test_reward_above_the_inventory_fee_is_refused_at_deployment(chain: Chain) -> None:
+    with pytest.raises(
+        ScenarioError,
+        match=r"maxReward = '0\.0009': at most market\.inventoryFee",
+    ):
+        routed(chain, ["perp", "fillers"], **FEE, **{"reward.maxReward": Decimal("0.0009")})
+
+
+def test_router_hedge_gas_at_one_venue(chain: Chain) -> None:
+    pool = routed(chain, ["perp"])
+    pool.trade(1, 50)
+    hedged(pool)
+    pool.trade(1, 50)
+    assert pool.send("hedge", "hedge").gas < 900_000
