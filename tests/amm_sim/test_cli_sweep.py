@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +86,26 @@ def test_sweep_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     result = invoke("sweep", study(tmp_path, GRID), "-n", 1, "--out", tmp_path / "file" / "x")
     assert result.exit_code == 2
     assert "cannot be written" in result.output
+
+
+def test_sweep_interrupted_says_so_and_leaves_a_page(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", "from amm_sim.cli import main; main()"]
+    words = ["sweep", str(study(tmp_path, GRID)), "-n", "500", "-k", "1", "--out", str(out)]
+    running = subprocess.Popen(
+        [*command, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    ledger = out / "ledger.jsonl"
+    for _ in range(1200):
+        if ledger.is_file() and ledger.read_bytes().count(b"\n") >= 2:
+            break
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.strip() == "interrupted: what was recorded can be read"
+    assert json.loads((out / "study.json").read_text())["state"] == "interrupted"
+    done = ledger.read_bytes().count(b"\n")
+    summary = json.loads((out / "eval.json").read_text())
+    assert sum(p["paths"] for p in summary["points"]) == done < 1000
+    assert summary["warnings"] == [f"The study is not finished: {1000 - done} paths are missing."]
