@@ -8,14 +8,15 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from amm_sim.errors import ScenarioError
+from amm_sim.errors import ScenarioError, SetupError
 
 if TYPE_CHECKING:
     from amm_sim.engine.ledger import Paths
@@ -49,6 +50,10 @@ JSON_EVERY = 5.0
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key at every point."
 )
+@click.option(
+    "--cluster", metavar="ADDRESS",
+    help="Run on the workers of this dask scheduler, like tcp://host:8786, instead of here.",
+)  # fmt: skip
 def sweep(
     scenario: Path,
     paths: int,
@@ -57,6 +62,7 @@ def sweep(
     seed: int | None,
     until: float | None,
     changes: tuple[str, ...],
+    cluster: str | None,
 ) -> None:
     """Run SCENARIO --paths times at every point of its [sweep] table; estimate with intervals.
 
@@ -64,6 +70,8 @@ def sweep(
     go to DIR/ledger.jsonl line by line: the same command again does only what is missing, whatever
     ended the last one. Ledgers of several machines (other seeds: --seed) are merged by
     concatenation. `amm-sim report DIR` writes the page again.
+
+    With --cluster the workers need the same checkout, built; results still go to DIR here.
 
     \b
     Examples:
@@ -87,7 +95,33 @@ def sweep(
         "until": until,
         "reproduce": shlex.join(command),
     }
-    run_study(loaded, wanted, folder, request, workers or os.cpu_count() or 1)
+    run_study(loaded, wanted, folder, request, Place(workers, cluster))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where paths run: processes of this machine or the workers of a cluster."""
+
+    workers: int | None = None
+    cluster: str | None = None
+
+    def executors(self, paths: int) -> tuple[Callable[[], Executor], int]:
+        """What makes executors, and how many paths run at once.
+
+        Raises:
+            SetupError: no scheduler or no worker at the address.
+        """
+        from amm_sim.paths import LocalPool
+
+        if self.cluster is None:
+            local = LocalPool(min(self.workers or os.cpu_count() or 1, max(1, paths)))
+            return local, local.workers
+        try:
+            from amm_sim.cluster import Cluster
+        except ImportError as error:
+            raise SetupError(f"--cluster needs dask and distributed: {error}") from error
+        cluster = Cluster(self.cluster)
+        return cluster, self.workers or cluster.workers()
 
 
 def run_study(
@@ -95,7 +129,7 @@ def run_study(
     changes: Mapping[str, Any],
     folder: Path,
     request: dict[str, Any],
-    workers: int,
+    place: Place,
 ) -> None:
     """Runs what the folder's ledger does not know yet, writes page and summary."""
     from amm_sim import paths as worker
@@ -109,12 +143,11 @@ def run_study(
     plan = Plan(plan_points, seeds, enough)
     manifest = _manifest(loaded, plan, contracts, request)
     with Ledger(folder / LEDGER) as ledger:
+        executor, workers = place.executors(len(plan_points) * len(seeds))
         _write(folder, {**manifest, "state": "running"})
         line = _Line(loaded.name)
-        pool = worker.LocalPool(min(workers, max(1, len(plan_points) * len(seeds))))
-        study = Study(
-            plan, ledger, worker.Work(folder / FAILED), pool, pool.workers, on_path=line.path
-        )
+        work = worker.Work((folder / FAILED).absolute(), contracts if place.cluster else "")
+        study = Study(plan, ledger, work, executor, workers, on_path=line.path)
         line.start(study)
         state = "interrupted"
         try:

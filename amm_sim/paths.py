@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import platform
 import signal
 import threading
 import time as wall
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from amm_sim.engine.ledger import DONE, FAILED
 from amm_sim.engine.memory import MemoryRecorder, save
 from amm_sim.engine.simulation import Simulation
 from amm_sim.engine.study import Point, Task
-from amm_sim.errors import AmmSimError, ChainError
+from amm_sim.errors import AmmSimError, ChainError, SetupError
 from amm_sim.scenario import Scenario
 from amm_sim.types import PathResult
 
@@ -101,18 +103,29 @@ class _Home:
 
 
 _HOME = _Home()
+_ALONE = threading.Lock()
+"""One path at a time in a process, also where its owner runs tasks in several threads."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """Runs tasks; a failed path's partial tables go below ``folder``."""
+    """Runs tasks; a failed path's partial tables go below ``folder``.
+
+    ``contracts``: digest that this machine's contracts must have; "" = those of the same checkout.
+    """
 
     folder: Path
+    contracts: str = ""
 
     def __call__(self, task: Task) -> PathResult:
         """One path; after a failure the next begins on a fresh chain."""
+        with _ALONE:
+            return self._timed(task)
+
+    def _timed(self, task: Task) -> PathResult:
         began = wall.perf_counter()
         try:
+            self._require_contracts()
             result = self._path(_HOME.of(task.point), task)
         except ChainError:
             result = _failed(task, traceback.format_exc())
@@ -123,6 +136,13 @@ class Work:
         if result.status != DONE:
             _HOME.leave()
         return replace(result, seconds=round(wall.perf_counter() - began, 3))
+
+    def _require_contracts(self) -> None:
+        if self.contracts and self.contracts != _contracts_here():
+            raise SetupError(
+                f"the contracts on {platform.node()} are not those of the study: "
+                "bring its checkout to the same commit and run `make build`"
+            )
 
     def _path(self, prepared: Prepared, task: Task) -> PathResult:
         recorder = MemoryRecorder(prepared.pool.event_schemas())
@@ -144,6 +164,11 @@ class Work:
             path_metrics(tape),
             simulation.digest,
         )
+
+
+@cache
+def _contracts_here() -> str:
+    return contracts_digest(Artifacts())
 
 
 def _lived(simulation: Simulation) -> int:

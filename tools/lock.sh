@@ -12,6 +12,6 @@ compile() {
         --annotation-style line --output-file "$target" "$@"
 }
 
-compile requirements.lock "$@" --group dev pyproject.toml
+compile requirements.lock "$@" --group dev --extra cluster pyproject.toml
 compile tools/bootstrap.lock "$@" --group bootstrap
 compile tools/node.lock "$@" --group node

@@ -158,6 +158,7 @@ class Anvil:
         if not code_limit:
             self.flags += ("--disable-code-size-limit",)
         self._process: subprocess.Popen[bytes] | None = self._start(binary)
+        self._guard = None if _in_main_thread() else _guard(self._process.pid)
         atexit.register(self.stop)
         try:
             self._wait()
@@ -192,6 +193,10 @@ class Anvil:
     def stop(self) -> None:
         """Ends the process and removes its state; again is harmless."""
         process, self._process = self._process, None
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.kill()
+            guard.communicate()
         if process is not None:
             process.terminate()
             try:
@@ -276,7 +281,22 @@ def _require_free(port: int) -> None:
 
 def _child_rules() -> Callable[[], None] | None:
     """None in a thread: there the parent that Linux watches is the thread."""
-    return _die_with_parent if threading.current_thread() is threading.main_thread() else None
+    return _die_with_parent if _in_main_thread() else None
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _guard(pid: int) -> subprocess.Popen[bytes] | None:
+    """Ends ``pid`` when this process is gone, however it went: then the pipe to the guard closes.
+
+    For threads, such as those of a cluster's worker.
+    """
+    if platform.system() == "Windows":
+        return None
+    command = ["/bin/sh", "-c", f"read _; kill {pid}"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _die_with_parent() -> None:
