@@ -21,6 +21,7 @@ import click
 from amm_sim.chain.artifacts import ROOT
 from amm_sim.cli_prove import prove
 from amm_sim.cli_replay import diff, replay
+from amm_sim.cli_shrink import shrink
 from amm_sim.cli_sweep import STUDY, sweep, write_report
 from amm_sim.errors import AmmSimError, ScenarioError, SetupError
 
@@ -65,7 +66,7 @@ def cli() -> None:
     """
 
 
-for command in (prove, replay, diff):
+for command in (prove, replay, diff, shrink):
     cli.add_command(command)
 cli.add_command(sweep)
 

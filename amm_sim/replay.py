@@ -28,6 +28,8 @@ from amm_sim.engine.recorder import Table
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.tape import Tape
 
+FOUNDER = address_of("founder")
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -77,9 +79,9 @@ class Script:
     def names(self) -> dict[str, str]:
         """Who is behind an address: contracts by role, agents and publishers by name."""
         agents = self.tape.table("agents")
-        found = dict(zip(agents["address"], agents["agent"], strict=True))
-        found |= {DEPLOYER: "deployer", LIBRARIAN: "librarian", address_of("founder"): "founder"}
-        return found | {address: role for role, address in self.deployment.addresses.items()}
+        found = {address: role for role, address in self.deployment.addresses.items()}
+        found |= dict(zip(agents["address"], agents["agent"], strict=True))
+        return found | {DEPLOYER: "deployer", LIBRARIAN: "librarian", FOUNDER: "founder"}
 
 
 def script(tape: Tape) -> Script:

@@ -694,6 +694,13 @@ class Codec:
         """Whether a contract has a function."""
         return name in self._functions.get(contract, {})
 
+    def called(self, contract: str, data: bytes) -> str:
+        """Name of the function that calldata calls; its selector where the ABI has none."""
+        for function in self._functions.get(contract, {}).values():
+            if function.selector == data[:4]:
+                return function.name
+        return "0x" + data[:4].hex()
+
     def constructor(self, contract: str) -> Function:
         """A contract's constructor; one without arguments if it declares none."""
         functions = self._functions.get(contract, {})
