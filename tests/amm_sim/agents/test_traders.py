@@ -93,8 +93,7 @@ def test_vol_trader_sells_no_more_than_its_margin_carries(world):
     assert -order.size * margin_of_short(quote, 200.0) <= 800.0 + 1e-6
 
 
-# short
-# seller
+# short seller
 
 
 def test_short_seller_sells_puts_until_its_margin_is_thin(world):
@@ -175,8 +174,7 @@ def test_retail_waits_outside_normal_mode(world):
     )
 
 
-# all of
-# them
+# all of them
 
 
 @pytest.mark.parametrize("kind", ["retail", "vol_trader", "sniper", "short_seller", "liquidator"])
