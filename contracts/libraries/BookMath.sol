@@ -53,15 +53,16 @@ library BookMath {
         int256 h; // its derivative by u
     }
 
-    /// @dev One option of a strike at a shift.
+    /// @dev One option of a strike at a shift; the first seven fields in the order of Sums.
     struct Point {
         uint256 call; // wad
         uint256 delta; // N(d1), wad
         uint256 density; // E, Q64
-        uint256 sigma; // Q64
         uint256 flat; // E / sigma, Q64
+        uint256 decay; // E sigma, Q64
         int256 lean; // w E, Q64
         int256 bend; // its derivative by u: w^2 E d1 d2 / sigma
+        uint256 sigma; // Q64
     }
 
     /// @notice Sets what depends on spot and time. Strikes, impact and limit are set by the caller.
@@ -98,13 +99,12 @@ library BookMath {
     /// @notice Prices every strike with a position, and strike j.
     function sums(Book memory x, int256 u, uint256 j) internal pure returns (Sums memory s, Point memory point) {
         Point memory other;
-        uint256 n = x.strikes.length;
+        Strike[] memory strikes = x.strikes;
         unchecked {
-            for (uint256 i; i < n; ++i) {
-                Strike memory k = x.strikes[i];
-                int256 q = k.q;
-                if (i == j) _priceAndAdd(x, k, u, point, s, q);
-                else if (q != 0) _priceAndAdd(x, k, u, other, s, q);
+            for (uint256 i; i < strikes.length; ++i) {
+                Strike memory k = strikes[i];
+                if (i == j) _priceAndAdd(x, k, u, point, s);
+                else if (k.q != 0) _priceAndAdd(x, k, u, other, s);
             }
             s.g -= (x.stiffness * u) >> 64;
             s.h -= x.stiffness;
@@ -124,22 +124,19 @@ library BookMath {
 
     // ------------------------------------------------------------ one strike
 
-    function _priceAndAdd(Book memory x, Strike memory k, int256 u, Point memory p, Sums memory s, int256 q)
-        private
-        pure
-    {
+    function _priceAndAdd(Book memory x, Strike memory k, int256 u, Point memory p, Sums memory s) private pure {
         if (x.secondsLeft == 0) _expire(x, k, u, p);
         else _price(x, k, u, p);
-        unchecked {
-            s.value += q * int256(p.call);
-            s.delta += q * int256(p.delta);
-            uint256 density = p.density;
-            if (density == 0) return;
-            s.vega += q * int256(density);
-            s.gamma += q * int256(p.flat);
-            s.theta += q * int256((density * p.sigma) >> 64);
-            s.g += q * p.lean;
-            s.h += q * p.bend;
+        int256 q = k.q;
+        assembly ("memory-safe") {
+            // call, delta, E, E / sigma, E sigma, w E and its derivative: the fields of Sums in the order of Point
+            mstore(s, add(mload(s), mul(q, mload(p))))
+            mstore(add(s, 0x20), add(mload(add(s, 0x20)), mul(q, mload(add(p, 0x20)))))
+            mstore(add(s, 0x40), add(mload(add(s, 0x40)), mul(q, mload(add(p, 0x40)))))
+            mstore(add(s, 0x60), add(mload(add(s, 0x60)), mul(q, mload(add(p, 0x60)))))
+            mstore(add(s, 0x80), add(mload(add(s, 0x80)), mul(q, mload(add(p, 0x80)))))
+            mstore(add(s, 0xa0), add(mload(add(s, 0xa0)), mul(q, mload(add(p, 0xa0)))))
+            mstore(add(s, 0xc0), add(mload(add(s, 0xc0)), mul(q, mload(add(p, 0xc0)))))
         }
     }
 
@@ -150,20 +147,22 @@ library BookMath {
 
     function _price(Book memory x, Strike memory k, int256 u, Point memory p) private pure {
         unchecked {
-            uint256 sigma = sigmaAt(k, u);
+            uint256 weight = k.weight;
+            uint256 sigma = uint256(int256(k.anchor) + ((u * int256(weight)) >> 64));
             (int256 d1, int256 d2) = Black76.moneyness(k.ln, (sigma * x.rootTime) >> 64);
             (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
             (p.call,, p.delta) = Black76.valueAt(x.spot, k.strike, d1, d2, mantissa, shift);
-            p.sigma = sigma;
-            p.density = mantissa >>= shift;
-            if (mantissa == 0) {
-                (p.flat, p.lean, p.bend) = (0, 0, 0);
-                return;
+            assembly ("memory-safe") {
+                mantissa := shr(shift, mantissa)
+                mstore(add(p, 0x40), mantissa)
+                let flat := div(shl(64, mantissa), sigma)
+                mstore(add(p, 0x60), flat)
+                mstore(add(p, 0x80), shr(64, mul(mantissa, sigma)))
+                mstore(add(p, 0xa0), shr(64, mul(mantissa, weight)))
+                flat := shr(64, mul(shr(64, mul(flat, weight)), weight))
+                mstore(add(p, 0xc0), sar(64, mul(flat, sar(64, mul(d1, d2)))))
+                mstore(add(p, 0xe0), sigma)
             }
-            int256 w = int256(k.weight);
-            p.lean = (int256(mantissa) * w) >> 64;
-            p.flat = mantissa = FixedPointMathLib.rawDiv(mantissa << 64, sigma);
-            p.bend = ((((int256(mantissa) * w) >> 64) * w >> 64) * ((d1 * d2) >> 64)) >> 64;
         }
     }
 

@@ -19,6 +19,7 @@ library DualCost {
     /// Largest shift by a trade, and by moves of spot and time, for which one sweep is used. Q64.
     int256 private constant NEAR_TRADE = 184467440737095516; // 0.01
     int256 private constant NEAR_MOVE = 18446744073709551; // 0.001
+    int256 private constant NEAR_ROOT = 1844674407370955; // 0.0001
     int256 private constant FAR_MOVE = 1844674407370955161; // 0.1: further, the cubic says nothing
     /// A maximiser is accepted within this distance (1e-9) or at the limit.
     int256 private constant CLOSE = 18446744073;
@@ -77,13 +78,13 @@ library DualCost {
     }
 
     /// @dev The next trial within the bracket: the cubic's root when it is near, which then is the maximiser but for
-    /// about 1e-9 (the objective misses the square of that), else a Newton step.
+    /// some 1e-12 (the objective misses the square of that), else a Newton step.
     function _step(Jet memory jet, int256 u, int256 low, int256 high, int256 limit)
         private
         pure
         returns (int256 next, bool done)
     {
-        (next, done) = _root(jet, u, limit, NEAR_MOVE);
+        (next, done) = _root(jet, u, limit, NEAR_ROOT);
         if (!done) next = _newton(jet, u, low, high, limit);
     }
 
@@ -230,29 +231,50 @@ library DualCost {
 
     /// @dev Jets of the book's objective and of one lot of strike j.
     function _sweep(BookMath.Book memory x, int256 u, uint256 j, Jet memory all, Jet memory one) private pure {
-        Jet memory other;
-        uint256 n = x.strikes.length;
+        BookMath.Strike[] memory strikes = x.strikes;
+        uint256 rootTime = x.rootTime;
         unchecked {
             (all.g0, all.g1, all.g2, all.g3) = (-((x.stiffness * u) >> 64), -x.stiffness, 0, 0);
-            for (uint256 i; i < n; ++i) {
-                BookMath.Strike memory k = x.strikes[i];
-                if (i == j) _accumulate(all, k, x.rootTime, u, one);
-                else if (k.q != 0) _accumulate(all, k, x.rootTime, u, other);
+            for (uint256 i; i < strikes.length; ++i) {
+                BookMath.Strike memory k = strikes[i];
+                if (i == j) {
+                    (one.g0, one.g1, one.g2, one.g3) = (0, 0, 0, 0);
+                    _addJet(one, k, 1, rootTime, u);
+                }
+                if (k.q != 0) _addJet(all, k, k.q, rootTime, u);
             }
         }
     }
 
-    function _accumulate(Jet memory all, BookMath.Strike memory k, uint256 rootTime, int256 u, Jet memory one)
-        private
-        pure
-    {
-        _jet(k, rootTime, u, one);
+    function _addJet(Jet memory all, BookMath.Strike memory k, int256 q, uint256 rootTime, int256 u) private pure {
         unchecked {
-            int256 q = k.q;
-            all.g0 += q * one.g0;
-            all.g1 += q * one.g1;
-            all.g2 += q * one.g2;
-            all.g3 += q * one.g3;
+            uint256 sigma = BookMath.sigmaAt(k, u);
+            uint256 total = (sigma * rootTime) >> 64;
+            (int256 d1, int256 d2) = Black76.moneyness(k.ln, total);
+            (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
+            uint256 weight = k.weight;
+            mantissa = ((mantissa >> shift) * weight) >> 64;
+            if (mantissa == 0) return;
+            _addPowers(all, q, mantissa, FixedPointMathLib.rawDiv(weight << 64, sigma), (d1 * d2) >> 64, total);
+        }
+    }
+
+    /// @dev Adds q times e = w E and its derivatives by u. With r = w / sigma and b = d1 d2: r b, r^2 (b^2 - 3b - s^2),
+    /// r^3 (b^3 - 9b^2 - 3b s^2 + 12b + 3s^2).
+    function _addPowers(Jet memory all, int256 q, uint256 e, uint256 r, int256 b, uint256 total) private pure {
+        assembly ("memory-safe") {
+            let b2 := sar(64, mul(b, b))
+            let s2 := shr(128, mul(total, total))
+            mstore(all, add(mload(all), mul(q, e)))
+            e := shr(64, mul(e, r))
+            mstore(add(all, 0x20), add(mload(add(all, 0x20)), mul(q, sar(64, mul(e, b)))))
+            e := shr(64, mul(e, r))
+            let p := sub(b2, add(mul(3, b), s2))
+            mstore(add(all, 0x40), add(mload(add(all, 0x40)), mul(q, sar(64, mul(e, p)))))
+            e := shr(64, mul(e, r))
+            p := add(sub(b2, mul(3, add(s2, mul(3, b)))), 0xc0000000000000000) // + 12
+            p := add(sar(64, mul(b, p)), mul(3, s2))
+            mstore(add(all, 0x60), add(mload(add(all, 0x60)), mul(q, sar(64, mul(e, p)))))
         }
     }
 

@@ -41,9 +41,13 @@ library LedgerRefresh {
 
     /// @dev The maximiser and the sums there.
     function _revalue(BookMath.Book memory x, int256 u) private pure returns (int256, BookMath.Sums memory s) {
-        uint256 enough = BookMath.share(x, Curvature.CONCAVE);
-        (uint256 bound,) = Curvature.bounds(x, BookMath.NONE, 0, enough);
-        u = DualCost.maximise(x, u, bound < enough);
+        if (BookMath.moves(x)) {
+            uint256 enough = BookMath.share(x, Curvature.CONCAVE);
+            (uint256 bound,) = Curvature.bounds(x, BookMath.NONE, 0, enough);
+            u = DualCost.maximise(x, u, bound < enough);
+        } else {
+            u = 0;
+        }
         (s,) = BookMath.sums(x, u, BookMath.NONE);
         return (u, s);
     }

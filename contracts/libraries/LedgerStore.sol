@@ -109,12 +109,18 @@ library LedgerStore {
         unchecked {
             uint256 end = x.strikes.length.min(i + 4);
             (uint256 low, uint256 high, uint256 size) = (x.low, x.high, x.size);
+            BookMath.Strike[] memory strikes = x.strikes;
             for (; i < end; ++i) {
-                BookMath.Strike memory k = x.strikes[i];
-                (k.strike, k.ln) = (_word(data, 1 + 2 * i), ln - int256(_word(data, 2 + 2 * i)));
-                int256 q = int64(uint64(net));
-                k.q = q;
-                size += q.abs();
+                BookMath.Strike memory k = strikes[i];
+                assembly ("memory-safe") {
+                    let q := signextend(7, net)
+                    let source := add(add(data, 0x40), shl(6, i))
+                    mstore(k, q)
+                    mstore(add(k, 0x20), mload(source))
+                    mstore(add(k, 0x40), sub(ln, mload(add(source, 0x20))))
+                    let sign := sar(255, q)
+                    size := add(size, sub(xor(q, sign), sign))
+                }
                 _setVol(k, anchors);
                 (low, high) = (low.min(k.anchor), high.max(k.anchor));
                 (net, anchors) = (net >> 64, anchors >> 64);

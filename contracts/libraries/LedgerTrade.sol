@@ -47,7 +47,7 @@ library LedgerTrade {
         _addStress(e, x, deal, old);
         e.setNet(deal.strike, old + deal.lots);
         if (!deal.isCall) _addPut(e, x, deal);
-        e.writeGreeks(x, r.sums, r.later);
+        e.writeGreeks(x, r.sums, r.swept);
         return _change(x, deal, r);
     }
 

@@ -24,7 +24,7 @@ library StressMath {
     int256 private constant LN_115 = 11073081883808320767408542213;
     int256 private constant LN_130 = 20786638583165809478810371686;
 
-    error NodeOverflow(int256 value);
+    error NodeOverflow();
 
     /// @dev What the nodes of an expiry are built on.
     struct State {
@@ -73,12 +73,14 @@ library StressMath {
 
     /// @notice Replaces one strike's terms, sum of calls' value for `old` lots, by those for `next`.
     function addCalls(uint256[2] memory words, uint256[8] memory values, int256 old, int256 next) internal pure {
-        unchecked {
-            for (uint256 i; i < NODES; ++i) {
-                int256 value = int256(values[i]);
-                _add(words, i, next * value / UNIT - old * value / UNIT);
+        int256[8] memory changes;
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, 0x100) { i := add(i, 0x20) } {
+                let value := mload(add(values, i))
+                mstore(add(changes, i), sub(sdiv(mul(next, value), UNIT), sdiv(mul(old, value), UNIT)))
             }
         }
+        _add(words, changes);
     }
 
     /// @notice Replaces the puts' parity term, sum of put * (K - F), by that of `next`; each argument is the sum of put
@@ -87,24 +89,31 @@ library StressMath {
         internal
         pure
     {
+        int256[8] memory changes;
         unchecked {
             for (uint256 i; i < NODES; ++i) {
                 int256 price = int256(spotAt(spot, i));
-                _add(words, i, (next[1] - next[0] * price) / UNIT - (old[1] - old[0] * price) / UNIT);
+                changes[i] = (next[1] - next[0] * price) / UNIT - (old[1] - old[0] * price) / UNIT;
             }
         }
+        _add(words, changes);
     }
 
-    /// @dev Adds to an int64 lane.
-    function _add(uint256[2] memory words, uint256 i, int256 change) private pure {
-        unchecked {
-            uint256 shift = (i & 3) << 6;
-            uint256 word = words[i >> 2];
-            int256 old = int64(uint64(word >> shift));
-            change += old;
-            if (change != int64(change)) revert NodeOverflow(change);
-            words[i >> 2] = word ^ (uint256(uint64(int64(change) ^ int64(old))) << shift);
+    /// @dev Adds to the int64 lanes.
+    function _add(uint256[2] memory words, int256[8] memory changes) private pure {
+        uint256 excess;
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, 8) { i := add(i, 1) } {
+                let at := add(words, shl(5, shr(2, i)))
+                let shift := shl(6, and(i, 3))
+                let word := mload(at)
+                let old := signextend(7, shr(shift, word))
+                let next := add(old, mload(add(changes, shl(5, i))))
+                excess := or(excess, xor(next, signextend(7, next)))
+                mstore(at, xor(word, shl(shift, and(xor(next, old), 0xffffffffffffffff))))
+            }
         }
+        if (excess != 0) revert NodeOverflow();
     }
 
     /// @notice Node i in 1e-6 quote.
