@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
 import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
 import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
@@ -29,20 +28,46 @@ contract MarginEngine is IMarginEngine {
     IOracleGuard private immutable ORACLE;
     IGreekLedger private immutable LEDGER;
     IOptionMarket private immutable MARKET;
-    address private immutable PARAMS;
     bool private immutable OFF;
+    Wad private immutable INITIAL_FACTOR;
+    Wad private immutable MAINTENANCE_FACTOR;
+    Wad private immutable INITIAL_SPOT;
+    Wad private immutable MAINTENANCE_SPOT;
+    Wad private immutable INITIAL_FLOOR;
+    Wad private immutable MAINTENANCE_FLOOR;
+    Wad private immutable BUFFER;
+    Wad private immutable POSITION_CHARGE;
+    Wad private immutable VOL_UP;
+    Wad private immutable VOL_DOWN;
+    Wad private immutable VOL_UP_FLOOR;
+    Wad private immutable TAIL_DOWN;
+    Wad private immutable TAIL_UP;
+    Wad private immutable TAIL_DOWN_WEIGHT;
+    Wad private immutable TAIL_UP_WEIGHT;
 
-    constructor(Addresses memory book, MarginParams memory params_) {
-        ParamBounds.check(params_);
+    constructor(Addresses memory book, MarginParams memory p) {
+        ParamBounds.check(p);
         ORACLE = IOracleGuard(book.oracle);
         LEDGER = IGreekLedger(book.ledger);
         MARKET = IOptionMarket(book.market);
-        PARAMS = SSTORE2.write(abi.encode(params_));
-        OFF = MarginMath.isOff(params_);
+        OFF = MarginMath.isOff(p);
+        (INITIAL_FACTOR, MAINTENANCE_FACTOR) = (p.initialFactor, p.maintenanceFactor);
+        (INITIAL_SPOT, MAINTENANCE_SPOT) = (p.initialSpot, p.maintenanceSpot);
+        (INITIAL_FLOOR, MAINTENANCE_FLOOR) = (p.initialFloor, p.maintenanceFloor);
+        (BUFFER, POSITION_CHARGE) = (p.buffer, p.positionCharge);
+        (VOL_UP, VOL_DOWN, VOL_UP_FLOOR) = (p.volUp, p.volDown, p.volUpFloor);
+        (TAIL_DOWN, TAIL_UP) = (p.tailDown, p.tailUp);
+        (TAIL_DOWN_WEIGHT, TAIL_UP_WEIGHT) = (p.tailDownWeight, p.tailUpWeight);
     }
 
-    function params() public view returns (MarginParams memory) {
-        return abi.decode(SSTORE2.read(PARAMS), (MarginParams));
+    function params() public view returns (MarginParams memory p) {
+        (p.initialFactor, p.maintenanceFactor) = (INITIAL_FACTOR, MAINTENANCE_FACTOR);
+        (p.initialSpot, p.maintenanceSpot) = (INITIAL_SPOT, MAINTENANCE_SPOT);
+        (p.initialFloor, p.maintenanceFloor) = (INITIAL_FLOOR, MAINTENANCE_FLOOR);
+        (p.buffer, p.positionCharge) = (BUFFER, POSITION_CHARGE);
+        (p.volUp, p.volDown, p.volUpFloor) = (VOL_UP, VOL_DOWN, VOL_UP_FLOOR);
+        (p.tailDown, p.tailUp) = (TAIL_DOWN, TAIL_UP);
+        (p.tailDownWeight, p.tailUpWeight) = (TAIL_DOWN_WEIGHT, TAIL_UP_WEIGHT);
     }
 
     // ------------------------------------------------------------ requirements

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ILiquidationAuction} from "../contracts/interfaces/ILiquidationAuction.sol";
 import {IOptionMarket} from "../contracts/interfaces/IOptionMarket.sol";
 import {AuctionMath} from "../contracts/libraries/AuctionMath.sol";
-import {Auction, BidPreview, Leg, MarginView, Mode} from "../contracts/types/Types.sol";
+import {Auction, BidPreview, Leg, MarginView} from "../contracts/types/Types.sol";
 import {SWad, Wad} from "../contracts/types/Units.sol";
 import {MarketBase} from "./OptionMarket.t.sol";
 
@@ -152,7 +152,7 @@ contract LiquidationAuctionTest is MarketBase {
         vm.prank(address(9));
         vm.expectRevert(); // too poor to pay
         auction.bid(CAROL, _w(1e18), SWad.wrap(payment), 1);
-        breaker.tighten(Mode.FROZEN);
+        wait(DAY); // both feeds dead
         vm.prank(BOB);
         vm.expectPartialRevert(ILiquidationAuction.ModeForbids.selector);
         auction.bid(CAROL, _w(1e18), SWad.wrap(payment), 1);

@@ -70,7 +70,7 @@ contract MarginEngineTest is World {
     }
 
     /// What the legs would owe if they expired now; netting inside an expiry only.
-    function _intrinsic(Leg[] memory legs, uint256 spot) private view returns (int256 owed) {
+    function _intrinsic(Leg[] memory legs, uint256 spot) private pure returns (int256 owed) {
         bool shorts;
         for (uint256 i; i < legs.length; ++i) {
             shorts = shorts || legs[i].size.isNegative();

@@ -23,9 +23,9 @@ abstract contract MarketBase is World {
         fund(BOB, 100_000e18);
     }
 
-    function refuse(address who, SeriesId id, int256 size, bytes4 error) internal {
+    function refuse(address who, SeriesId id, int256 size, bytes4 reason) internal {
         vm.prank(who);
-        vm.expectPartialRevert(error);
+        vm.expectPartialRevert(reason);
         market.trade(id, SWad.wrap(size), SWad.wrap(NO_LIMIT));
     }
 
@@ -180,11 +180,13 @@ contract OptionMarketTest is MarketBase {
         trade(ALICE, call(week, 2), -1e18);
         trade(BOB, call(week, 2), 1e18);
         vm.revertToState(id);
-        breaker.tighten(Mode.FROZEN);
+        breaker.tighten(Mode.FROZEN); // the price is trusted, the guardian froze: exits stay open
         refuse(ALICE, call(week, 2), 1e18, IOptionMarket.ModeForbids.selector);
-        refuse(ALICE, call(week, 2), -1e18, IOptionMarket.ModeForbids.selector);
+        trade(ALICE, call(week, 2), -1e18);
         vm.prank(BOB);
-        market.withdraw(Wad.wrap(1e18)); // the price is trusted, the breaker alone froze
+        market.withdraw(Wad.wrap(1e18));
+        wait(DAY); // both feeds dead
+        refuse(ALICE, call(week, 2), -1e18, IOptionMarket.ModeForbids.selector);
     }
 
     function test_trade_degradedOracle_closesAtTheWorseSide() public {

@@ -136,25 +136,40 @@ library MarginMath {
         totals[2] = _total(VolShock.down(vol, grid.scale, p.volDown), grid.root);
     }
 
-    /// @dev The hot loop. No overflow: a size is below 2^63 lots of 1e12, a price below 2^96, there are 8 legs.
+    /// @dev The hot loop: array places are computed, not checked. No overflow either: a size is below 2^63 lots of
+    /// 1e12, a price below 2^96, there are 8 legs.
     function _addLeg(
         int256[STATES] memory debts, Grid memory grid, uint256[3] memory totals, uint256 strike, int256 size, bool isCall
     ) private pure {
         unchecked {
             int256 ln = Black76.lnRatio(grid.spots[3], strike);
+            (uint256[SPOTS] memory spots, int256[SPOTS] memory lns) = (grid.spots, grid.lns);
             for (uint256 s; s < STATES; ++s) {
-                uint256 j = s / 3;
-                uint256 v = s - 3 * j;
-                if (j > 6 && v != 1) continue;
-                debts[s] -= size * _value(grid.spots[j], strike, ln + grid.lns[j], totals[v], isCall);
+                uint256 place = s / 3;
+                uint256 spot;
+                uint256 total;
+                int256 moved;
+                assembly ("memory-safe") {
+                    total := mload(add(totals, shl(5, sub(s, mul(3, place)))))
+                    spot := mload(add(spots, shl(5, place)))
+                    moved := add(ln, mload(add(lns, shl(5, place))))
+                    place := add(debts, shl(5, s))
+                }
+                if (s >= GRID_STATES && s != TAIL_DOWN && s != TAIL_UP) continue;
+                int256 value = _value(spot, strike, moved, total, isCall);
+                assembly ("memory-safe") {
+                    mstore(place, sub(mload(place), mul(size, value)))
+                }
             }
         }
     }
 
     /// @dev Value of one contract.
     function _value(uint256 spot, uint256 strike, int256 ln, uint256 total, bool isCall) private pure returns (int256) {
-        (uint256 call, uint256 put,) = Black76.intrinsic(spot, strike);
-        if (total != 0) {
+        (uint256 call, uint256 put) = (0, 0);
+        if (total == 0) {
+            (call, put,) = Black76.intrinsic(spot, strike);
+        } else {
             (int256 d1, int256 d2) = Black76.moneyness(ln, total);
             (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
             (call, put,) = Black76.valueAt(spot, strike, d1, d2, mantissa, shift);
