@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from eth_utils.address import to_checksum_address
-
 from amm_sim.chain.artifacts import Artifact, Artifacts
 from amm_sim.chain.client import DEPLOYER
 from amm_sim.chain.codec import Codec
 from amm_sim.chain.deploy import create_address
+from amm_sim.chain.storage import checksum
 from amm_sim.errors import ScenarioError
 from amm_sim.replay import Script
 from amm_sim.shrink import Comparison, Item, Reading, Shrunk
@@ -130,7 +129,7 @@ def _constants(shrunk: Shrunk) -> Iterator[str]:
         used[reading.to] = names[reading.to]
     for address, name in sorted(used.items(), key=lambda each: each[1]):
         if name:
-            yield f"address private constant {name} = {to_checksum_address(address)};"
+            yield f"address private constant {name} = {checksum(address)};"
 
 
 def _symbols(script: Script) -> dict[str, str]:
@@ -171,7 +170,7 @@ def _set_up(script: Script, artifacts: Artifacts) -> Iterator[str]:
             arguments = call.data[len(artifact.bytecode) // 2 :].hex()
             path = f'"{artifact.name}.sol:{artifact.name}"'
             yield f"    _at({step.time}, {step.number});"
-            yield f'    _create({path}, hex"{arguments}", {to_checksum_address(address)});'
+            yield f'    _create({path}, hex"{arguments}", {checksum(address)});'
     yield "}"
 
 
@@ -205,7 +204,7 @@ def _function_name(shrunk: Shrunk) -> str:
 
 def _call(item: Item, names: Mapping[str, str]) -> Iterator[str]:
     call = item.call
-    sender, to = (names.get(a) or to_checksum_address(a) for a in (call.sender, call.to))
+    sender, to = (names.get(a) or checksum(a) for a in (call.sender, call.to))
     yield f"// {item.agent}: {item.label}"
     yield f'_send({sender}, {to}, hex"{call.data.hex()}");'
 

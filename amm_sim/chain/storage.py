@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from amm_sim.chain.artifacts import Artifacts
@@ -77,6 +78,11 @@ class Change:
 
     def __str__(self) -> str:
         return f"{self.contract}.{self.variable}: {self.left} | {self.right}"
+
+
+def checksum(address: str) -> str:
+    """An address as Solidity wants it written (EIP-55)."""
+    return str(to_checksum_address(address))
 
 
 def dump(chain: Chain) -> State:
