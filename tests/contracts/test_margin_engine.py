@@ -1,0 +1,362 @@
+"""MarginEngine against an independent reference: the rules in float, the normal law from SciPy.
+
+The reference knows the specification only: Black-76 written out with the normal distribution
+function, a list of states, a maximum, floors and the full cover. Volatilities are the ledger's;
+they have their own tests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from amm_sim import scenario
+from amm_sim.chain import Chain
+from amm_sim.chain.client import GAS, Revert
+from amm_sim.types import series_id
+from amm_sim.units import to_wad
+from tests.contracts.pool_world import BASE, WAD, Pool, build
+
+Users = Callable[[int], str]
+
+DAY = 86_400
+YEAR = 365 * DAY
+STRIKES = [1200.0, 1600.0, 1800.0, 2000.0, 2200.0, 2600.0, 3500.0]
+LIVES = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0, "year": 365.0}
+SPOTS = [0.80, 0.865, 0.93, 1.0, 1.07, 1.135, 1.20]
+NODES = [(0.7, 1), (0.85, 1), (1.0, 1), (1.15, 1), (1.3, 1), (0.85, -1), (1.0, -1), (1.15, -1)]
+"""Stress nodes: spot multiple, vol up or down."""
+MARGIN = {key: float(value) for key, value in scenario.load_protocol(BASE)["margin"].items()}
+
+
+@dataclass(frozen=True)
+class Leg:
+    """``size`` contracts (+ long) of a call or put; ``left`` in years."""
+
+    expiry: int
+    left: float
+    strike: float
+    vol: float
+    is_call: bool
+    size: float
+
+
+# ------------------------------------------------------------------ reference
+
+
+def value(spot: float, leg: Leg, vol: float) -> float:
+    """Black-76 at zero rates; the put by its own formula, not by parity."""
+    total = vol * math.sqrt(leg.left)
+    d1 = math.log(spot / leg.strike) / total + total / 2
+    if leg.is_call:
+        return float(spot * ndtr(d1) - leg.strike * ndtr(d1 - total))
+    return float(leg.strike * ndtr(total - d1) - spot * ndtr(-d1))
+
+
+def payoff(spot: float, leg: Leg) -> float:
+    return max(spot - leg.strike if leg.is_call else leg.strike - spot, 0.0)
+
+
+def shocked(leg: Leg, up: float, down: float, floor: float) -> tuple[float, float]:
+    """Vol after the up and after the down shock: shock * (30 d / left)^p, at least a day left."""
+    days = max(leg.left * 365, 1.0)
+    scale = (30 / days) ** (0.30 if days < 30 else 0.13)
+    return max(leg.vol, floor) * (1 + up * scale), leg.vol * (1 - min(down * scale, 0.95))
+
+
+def debt(legs: Sequence[Leg], spot: float, vols: Sequence[float]) -> float:
+    return -sum(leg.size * value(spot, leg, vol) for leg, vol in zip(legs, vols, strict=True))
+
+
+def group(legs: Sequence[Leg], spot: float, p: dict[str, float]) -> tuple[float, ...]:
+    """(mark, initial, buffer, maintenance) of the legs of one expiry."""
+    shocks = [shocked(leg, p["volUp"], p["volDown"], p["volUpFloor"]) for leg in legs]
+    flat, up, down = [leg.vol for leg in legs], [u for u, _ in shocks], [d for _, d in shocks]
+    mark = debt(legs, spot, flat)
+    states = [debt(legs, spot * m, vols) - mark for m in SPOTS for vols in (flat, up, down)]
+    tails = [
+        p[f"{tail}Weight"] * (debt(legs, spot * p[tail], up) - mark)
+        for tail in ("tailDown", "tailUp")
+    ]
+    loss = max(0.0, *states, *tails)
+    sold = -sum(leg.size for leg in legs if leg.size < 0)
+    charge = p["positionCharge"] * sum(leg.size < 0 for leg in legs)
+
+    def share(kind: str) -> float:
+        risk = p[f"{kind}Factor"] * loss + p[f"{kind}Spot"] * sold * spot
+        return max(risk, p[f"{kind}Floor"] * sold * spot) + charge
+
+    intrinsic = -sum(leg.size * payoff(spot, leg) for leg in legs)
+    maintenance = max(share("maintenance"), intrinsic - mark)
+    buffer = maintenance * (1 + p["buffer"])
+    initial = max(share("initial"), buffer)
+    if (
+        sum(leg.size for leg in legs if leg.is_call) >= 0
+    ):  # the most that the legs can owe is finite
+        corners = [0.0, *(leg.strike for leg in legs)]
+        most = max(-sum(leg.size * payoff(s, leg) for leg in legs) for s in corners)
+        initial, buffer, maintenance = (
+            min(x, max(most - mark, 0)) for x in (initial, buffer, maintenance)
+        )
+    return mark, initial, buffer, maintenance
+
+
+def reference(legs: Sequence[Leg], spot: float, p: dict[str, float]) -> tuple[float, ...]:
+    """(mark, initial, buffer, maintenance) of an account."""
+    expiries = sorted({leg.expiry for leg in legs})
+    parts = [group([leg for leg in legs if leg.expiry == e], spot, p) for e in expiries]
+    mark, *needs = (sum(column) for column in zip(*parts, strict=True))
+    return (mark, *needs) if any(leg.size < 0 for leg in legs) else (mark, 0.0, 0.0, 0.0)
+
+
+def exposure(legs: Sequence[Leg], spot: float, balance: float) -> list[float]:
+    """Debt beyond the balance, now and at the stress nodes (shocks +0.5, -0.3, floor 0.4)."""
+    if all(leg.size >= 0 for leg in legs):
+        return [0.0] * 9
+    shocks = [shocked(leg, 0.5, 0.3, 0.4) for leg in legs]
+    states = [(1.0, [leg.vol for leg in legs])]
+    states += [(m, [up if way > 0 else down for up, down in shocks]) for m, way in NODES]
+    return [max(debt(legs, spot * m, vols) - balance, 0.0) for m, vols in states]
+
+
+# ------------------------------------------------------------------ the chain
+
+
+@dataclass
+class Boards:
+    """A pool with one board of strikes per life; vols as the ledger states them."""
+
+    pool: Pool
+    expiries: list[int]
+    vols: dict[int, list[int]]
+
+    def leg(
+        self, expiry: int, strike: int, is_call: bool, size: float
+    ) -> tuple[dict[str, int], Leg]:
+        """A leg as the contract and as the reference takes it."""
+        left = (expiry - self.pool.chain.time) / YEAR
+        vol = self.vols[expiry][strike] / WAD
+        packed = {"id": series_id(expiry, strike, is_call), "size": round(size * 10**6) * 10**12}
+        return packed, Leg(expiry, left, STRIKES[strike], vol, is_call, round(size * 10**6) / 10**6)
+
+    def margin(
+        self, legs: Sequence[dict[str, int]], spot: float, balance: float = 0.0
+    ) -> list[float]:
+        """(mark, initial, buffer, maintenance) on chain."""
+        view = self.pool.view("margin", "marginFor", legs, to_wad(balance), to_wad(spot))
+        keys = ("mark", "initialMargin", "bufferMargin", "maintenanceMargin")
+        return [view[key] / WAD for key in keys]
+
+
+@pytest.fixture
+def boards(chain: Chain, user: Users) -> Boards:
+    pool = build(chain, {"vault.depositDelay": 0, "market.maxDelta": 0})
+    pool.fund(user(1), user(2))
+    pool.deposit(user(1), 5_000_000)
+    expiries = [
+        pool.list(days, STRIKES, vol)
+        for days, vol in zip(LIVES.values(), (1.6, 0.9, 0.35, 0.8, 0.7), strict=True)
+    ]
+    pool.must(user(2), "market", "deposit", 200_000 * WAD)
+    pool.trade(user(2), expiries[2], 3, True, 20)  # a shift: vols differ by strike
+    vols = {e: pool.view("ledger", "vols", e)["sigma"] for e in expiries}
+    return Boards(pool, expiries, vols)
+
+
+def random_account(boards: Boards, rng: np.random.Generator) -> tuple[list[Any], list[Leg]]:
+    """One to eight different legs, often in one expiry (spreads), sizes from dust to large."""
+    count = int(rng.integers(1, 9))
+    pool = boards.expiries if rng.random() < 0.4 else [int(rng.choice(boards.expiries))]
+    seen: dict[int, tuple[dict[str, int], Leg]] = {}
+    while len(seen) < count:
+        size = float(rng.choice([-1.0, 1.0]) * 10 ** rng.uniform(-2, 2))
+        expiry, strike = int(rng.choice(pool)), int(rng.integers(len(STRIKES)))
+        packed, leg = boards.leg(expiry, strike, bool(rng.integers(2)), size)
+        seen[packed["id"]] = (packed, leg)
+    return [p for p, _ in seen.values()], [leg for _, leg in seen.values()]
+
+
+def batched(boards: Boards, function: str, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Many views of the margin engine in one request."""
+    chain, address = boards.pool.chain, boards.pool.deployment.addresses["margin"]
+    packed = chain.function("MarginEngine", function)
+    requests = [
+        (
+            "eth_call",
+            [{"to": address, "data": "0x" + packed.pack(*c).hex(), "gas": hex(GAS)}, "latest"],
+        )
+        for c in calls
+    ]
+    return [packed.unpack(bytes.fromhex(answer[2:])) for answer in chain.rpc.strict(requests)]
+
+
+# ------------------------------------------------------------------ tests
+
+
+def test_margin_of_random_accounts_agrees_with_the_reference(boards: Boards) -> None:
+    rng = np.random.default_rng(5)
+    accounts = [random_account(boards, rng) for _ in range(2000)]
+    spots = [2000 * math.exp(float(rng.normal(0, 0.25))) for _ in accounts]
+    calls = [(packed, 0, to_wad(spot)) for (packed, _), spot in zip(accounts, spots, strict=True)]
+    for view, (_, legs), spot in zip(
+        batched(boards, "marginFor", calls), accounts, spots, strict=True
+    ):
+        keys = ("mark", "initialMargin", "bufferMargin", "maintenanceMargin")
+        got = [view[key] / WAD for key in keys]
+        scale = sum(abs(leg.size) * max(spot * 1.6, leg.strike) for leg in legs)
+        assert got == pytest.approx(reference(legs, spot, MARGIN), rel=1e-9, abs=1e-11 * scale)
+        assert view["equity"] == -view["mark"]
+
+
+def test_exposure_of_random_accounts_agrees_with_the_reference(boards: Boards) -> None:
+    rng = np.random.default_rng(6)
+    accounts = [random_account(boards, rng) for _ in range(300)]
+    calls = [(packed, to_wad(100.0), 2000 * WAD) for packed, _ in accounts]
+    for view, (_, legs) in zip(batched(boards, "exposureFor", calls), accounts, strict=True):
+        got = [x / WAD for x in (view["current"], *view["nodes"])]
+        scale = sum(abs(leg.size) * max(2600, leg.strike) for leg in legs)
+        assert got == pytest.approx(exposure(legs, 2000, 100), rel=1e-9, abs=1e-11 * scale)
+
+
+def test_assess_is_margin_and_exposure_in_one(boards: Boards) -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        packed, _ = random_account(boards, rng)
+        one = boards.pool.view("margin", "assess", packed, 1000 * WAD, 1900 * WAD)
+        state = boards.pool.view("margin", "marginFor", packed, 1000 * WAD, 1900 * WAD)
+        held = boards.pool.view("margin", "exposureFor", packed, 1000 * WAD, 1900 * WAD)
+        assert one["state"] == state
+        assert [one["current"], one["nodes"]] == [held["current"], held["nodes"]]
+        assert one["ok"] == (state["equity"] >= state["initialMargin"])
+
+
+# By hand, one hour before expiry: volatility is so small that values are intrinsic to 1e-6.
+
+
+def test_short_call_far_away_is_held_at_the_floor(boards: Boards) -> None:
+    packed, _ = boards.leg(
+        boards.expiries[0], 6, True, -2
+    )  # strike 3500, spot 2000: not even the tail, 3200
+    mark, initial, buffer, maintenance = boards.margin([packed], 2000)
+    assert mark == pytest.approx(0, abs=1e-9)
+    assert initial == pytest.approx(0.065 * 2000 * 2 + 10)
+    assert maintenance == pytest.approx(0.05 * 2000 * 2 + 10)
+    assert buffer == pytest.approx(210 * 1.15)
+
+
+def test_short_put_is_held_at_its_tail(boards: Boards) -> None:
+    packed, _ = boards.leg(boards.expiries[0], 2, False, -1)  # strike 1800; tail at 1000: 800 x 0.3
+    _, initial, buffer, maintenance = boards.margin([packed], 2000)
+    assert initial == pytest.approx(800 * 0.3 + 0.015 * 2000 + 10, abs=1e-5)
+    assert maintenance == pytest.approx(0.75 * 240 + 0.01 * 2000 + 10, abs=1e-5)
+    assert buffer == pytest.approx(210 * 1.15, abs=1e-5)
+
+
+def test_short_call_in_the_money_is_held_at_the_grid(boards: Boards) -> None:
+    packed, _ = boards.leg(
+        boards.expiries[0], 2, True, -1
+    )  # owes 200; at 2400: 600; tail 1400 - 200 = 1200 x 0.25
+    mark, initial, _, maintenance = boards.margin([packed], 2000)
+    assert mark == pytest.approx(200, abs=1e-5)
+    assert initial == pytest.approx(400 + 30 + 10, abs=1e-4)
+    assert maintenance == pytest.approx(300 + 20 + 10, abs=1e-4)
+
+
+def test_credit_spread_needs_no_more_than_its_width(boards: Boards) -> None:
+    sold, _ = boards.leg(boards.expiries[0], 3, True, -1)
+    bought, _ = boards.leg(boards.expiries[0], 4, True, 1)
+    mark, initial, buffer, maintenance = boards.margin(
+        [sold, bought], 2100
+    )  # owes 100 of at most 200
+    assert mark == pytest.approx(100, abs=0.05)
+    # maintenance before the cap: 0.75 x 100 + 21 + 10 = 106
+    assert [initial, buffer, maintenance] == pytest.approx([200 - mark] * 3, abs=1e-9)
+
+
+def test_short_put_in_the_money_needs_no_more_than_its_strike(boards: Boards) -> None:
+    packed, _ = boards.leg(boards.expiries[0], 3, False, -3)
+    mark, initial, _, maintenance = boards.margin([packed], 40)  # owes 3 x 1960 of at most 6000
+    assert mark == pytest.approx(5880, abs=1e-4)
+    # loss: 8 a put at the grid's lowest, 0.3 x 20 in the tail; the cap of 120 does not bind
+    assert initial == pytest.approx(3 * (8 + 0.015 * 40) + 10, abs=1e-4)
+    assert maintenance == pytest.approx(max(3 * (0.75 * 8 + 0.4), 3 * 0.05 * 40) + 10, abs=1e-4)
+    mark, initial, _, _ = boards.margin([packed], 1)
+    assert mark + initial <= 6000
+
+
+def test_legs_of_different_expiries_do_not_net(boards: Boards) -> None:
+    sold, a = boards.leg(boards.expiries[2], 3, True, -1)
+    bought, b = boards.leg(boards.expiries[3], 3, True, 1)
+    apart = [boards.margin([leg], 2000)[1] for leg in (sold,)]
+    together = boards.margin([sold, bought], 2000)[1]
+    assert together > apart[0]  # the bought leg's own loss is added; its value counts as equity
+    assert together == pytest.approx(reference([a, b], 2000, MARGIN)[1], rel=1e-9)
+
+
+def test_vol_shock_grows_toward_expiry_and_has_a_floor(boards: Boards) -> None:
+    _, leg = boards.leg(boards.expiries[2], 3, True, -1)
+    up, down = shocked(leg, 0.5, 0.3, 0.4)
+    assert leg.vol < 0.4 < up  # the week's vol of 35 % is lifted to 40 % first
+    assert up == pytest.approx(0.4 * (1 + 0.5 * (30 / leg.left / 365) ** 0.3))
+    assert down < leg.vol
+
+
+def test_margin_off_asks_for_nothing(chain: Chain, user: Users) -> None:
+    off = [
+        "initialFactor",
+        "maintenanceFactor",
+        "initialSpot",
+        "maintenanceSpot",
+        "initialFloor",
+        "maintenanceFloor",
+    ]
+    pool = build(chain, {"vault.depositDelay": 0} | {f"margin.{key}": 0 for key in off})
+    pool.fund(user(1), user(2))
+    pool.deposit(user(1), 1_000_000)
+    expiry = pool.list(7, STRIKES)
+    pool.must(user(2), "market", "deposit", WAD)
+    pool.trade(user(2), expiry, 3, True, -5)  # naked, for nothing
+    view = pool.view("margin", "marginOf", user(2))
+    assert [view[k] for k in ("initialMargin", "bufferMargin", "maintenanceMargin")] == [0, 0, 0]
+    pool.post(4000.0)
+    assert pool.view("margin", "liquidatable", user(2))["below"] is False
+    with pytest.raises(Revert, match="Healthy"):
+        pool.must(user(1), "auction", "start", user(2))
+
+
+def test_liquidatable_only_below_at_every_side_of_the_band(chain: Chain, user: Users) -> None:
+    pool = build(chain, {"vault.depositDelay": 0, "hedge.gateSlack": 0})
+    pool.fund(user(1), user(2))
+    pool.deposit(user(1), 2_000_000)
+    expiry = pool.list(30, STRIKES)
+    pool.must(user(2), "market", "deposit", 6_000 * WAD)
+    pool.trade(user(2), expiry, 4, True, -10)
+    legs, balance = (
+        pool.view("market", "legsOf", user(2)),
+        pool.view("market", "balanceOf", user(2)),
+    )
+
+    def below(spot: float) -> bool:
+        view = pool.view("margin", "marginFor", legs, balance, to_wad(spot))
+        return bool(view["equity"] < view["maintenanceMargin"])
+
+    low, high = 2000.0, 4000.0
+    while high - low > 0.01:  # the spot at which maintenance is reached
+        low, high = (low, (low + high) / 2) if below((low + high) / 2) else ((low + high) / 2, high)
+    pool.post(high * 1.001)
+    assert pool.view("margin", "liquidatable", user(2))["below"] is True
+    now, confidence = chain.time, round(high * 0.002 * 1e8)
+    answer = round(high * 1.001 * 1e8)
+    pull = pool.deployment.addresses["pull"]
+    identity = bytes.fromhex("ff61491a931112ddf1bd8147cd1b641375f79f5825126d665480874634fd0ace")
+    chain.must(pull, "MockPullFeed", "post", identity, answer, confidence, -8, now)
+    assert pool.view("oracle", "read")["low"] < to_wad(
+        high
+    )  # the band's low side is above maintenance
+    assert pool.view("margin", "liquidatable", user(2))["below"] is False
