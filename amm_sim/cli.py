@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from amm_sim.chain.artifacts import ROOT
 from amm_sim.cli_prove import prove
 from amm_sim.cli_replay import diff, replay
 from amm_sim.cli_shrink import shrink
+from amm_sim.cli_sql import sql
 from amm_sim.cli_sweep import STUDY, sweep, write_report
 from amm_sim.errors import AmmSimError, ScenarioError, SetupError
 
@@ -66,7 +68,7 @@ def cli() -> None:
     """
 
 
-for command in (prove, replay, diff, shrink):
+for command in (prove, replay, diff, shrink, sql):
     cli.add_command(command)
 cli.add_command(sweep)
 
@@ -137,10 +139,13 @@ def run(
             on_block=line.block,
             node=node,
         )
-    finally:
+    except BaseException:
         line.end()
-        if line.blocks:
+        with suppress(AmmSimError, OSError):  # what ended the run matters more
             _evaluate(folder)
+        raise
+    line.end()
+    _evaluate(folder)
     _say(folder, reproduce)
     for line_ in _unmet(loaded, folder):
         click.echo(f"expectation not met: {line_}", err=True)
@@ -214,7 +219,10 @@ def _evaluate(folder: Path) -> None:
     if not (folder / "manifest.json").is_file():
         return
     recorded = tape.load(folder)
-    report.write(recorded, analyzers.evaluate(recorded), folder)
+    try:
+        report.write(recorded, analyzers.evaluate(recorded), folder)
+    except OSError as error:
+        raise SetupError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
 def _say(folder: Path, reproduce: str) -> None:

@@ -48,7 +48,7 @@ TXS: dict[str, Any] = {
 CALLS: dict[str, Any] = {
     "block": pl.Int64,
     "time": TIME,
-    "tx": pl.Int64,  # as in txs; 0 for what was sent before the start: deployment, money, first prices
+    "tx": pl.Int64,  # as in txs; 0 before the start: deployment, money, first prices
     "sender": pl.String,
     "to": pl.String,  # "" creates a contract
     "data": pl.Binary,  # calldata or creation code
@@ -176,18 +176,29 @@ def load(folder: Path) -> Tape:
         raise ScenarioError(
             str(folder), "no manifest.json", "a folder that `amm-sim run` has written"
         )
-    tables = {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
-    for name, parts in _parts(folder).items():
-        tables.setdefault(name, pl.concat([pl.read_parquet(part) for part in parts]))
+    tables = {name: _table(paths) for name, paths in files(folder).items()}
     return Tape(json.loads(manifest.read_text()), tables)
 
 
-def _parts(folder: Path) -> dict[str, list[Path]]:
-    """What a run that is still going, or was killed, has written.
-
-    ``parts/<table>-<number>.parquet``.
-    """
-    found: dict[str, list[Path]] = {}
+def files(folder: Path) -> dict[str, list[Path]]:
+    """Table -> its files: one, or the parts of a run that is still going or was killed."""
+    found = {path.stem: [path] for path in sorted(folder.glob("*.parquet"))}
     for path in sorted((folder / "parts").glob("*-?????.parquet")):
-        found.setdefault(path.stem[:-6], []).append(path)
+        name = path.stem[:-6]
+        if not (folder / f"{name}.parquet").is_file():
+            found.setdefault(name, []).append(path)
     return found
+
+
+def _table(paths: list[Path]) -> pl.DataFrame:
+    frames = []
+    for path in paths:
+        try:
+            frames.append(pl.read_parquet(path))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise ScenarioError(
+                str(path),
+                "cannot be read",
+                f"a whole Parquet file ({str(error).splitlines()[0]}): remove it to read the rest",
+            ) from None
+    return pl.concat(frames)

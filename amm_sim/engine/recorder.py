@@ -61,9 +61,18 @@ class Table:
 
     def frame(self) -> pl.DataFrame:
         """What waits, and forgets it."""
+        waiting = self.waiting()
+        self.forget()
+        return waiting
+
+    def waiting(self) -> pl.DataFrame:
+        """What waits."""
         data = dict(zip(self.schema, self._columns, strict=True))
-        self._columns = [[] for _ in self.schema]
         return pl.DataFrame(data, schema=self.schema)
+
+    def forget(self) -> None:
+        """What waited is written."""
+        self._columns = [[] for _ in self.schema]
 
 
 class Recorder:
@@ -96,14 +105,25 @@ class Recorder:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what waits."""
+        """Writes what waits; a table that cannot be written keeps no other from it.
+
+        Raises:
+            SetupError: the first table that could not be written; its rows still wait.
+        """
         self._part += 1
+        failures: list[SetupError] = []
         for table in self.tables.values():
             if len(table):
-                self._write(
-                    table.frame(), self.folder / PARTS / f"{table.name}-{self._part:05d}.parquet"
-                )
+                part = self.folder / PARTS / f"{table.name}-{self._part:05d}.parquet"
+                try:
+                    self._write(table.waiting(), part)
+                except SetupError as error:
+                    failures.append(error)
+                    continue
+                table.forget()
                 table.written += 1
+        if failures:
+            raise failures[0]
 
     def manifest(self, content: Mapping[str, Any]) -> None:
         """Writes manifest.json; again replaces it as a whole."""
@@ -130,10 +150,15 @@ class Recorder:
         shutil.rmtree(self.folder / PARTS)
 
     def _write(self, frame: pl.DataFrame, path: Path) -> None:
+        """The whole file or nothing: a kill in the middle leaves what was there."""
+        draft = path.with_suffix(".draft")
         try:
-            frame.write_parquet(path)
-        except OSError as error:
-            raise SetupError(f"{path} cannot be written: {error.strerror or error}") from error
+            frame.write_parquet(draft)
+            draft.replace(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            draft.unlink(missing_ok=True)
+            said = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise SetupError(f"{path} cannot be written: {said}") from error
 
 
 def _empty(folder: Path) -> None:
@@ -141,7 +166,5 @@ def _empty(folder: Path) -> None:
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     for name in ("manifest.json", "eval.json", "report.html"):
         (folder / name).unlink(missing_ok=True)
-    for path in folder.glob("*.parquet"):
+    for path in (*folder.glob("*.parquet"), *folder.glob("*.draft")):
         path.unlink()
-
-

@@ -22,15 +22,17 @@ MAY: dict[str, set[str]] = {
     "oracles": VALUES | {"pricing"},
     "agents": VALUES | {"pricing"},
     "chain": VALUES,
+    "adapters": VALUES | {"chain"},
     "scenario": {"errors"},
     "engine": VALUES,
     "analyzers": VALUES | {"pricing"},
     "report": VALUES,
+    "data": VALUES,
 }
 """Part -> parts of ours that it may import, besides itself."""
 COMMANDS = {"cli", "cli_prove", "cli_replay", "cli_shrink", "cli_sql", "cli_sweep"}
 ROOTS = {"", "assemble", "paths", "cluster", "proofs"} | COMMANDS
-ROOTS |= {"replay", "divergence", "shrink", "foundry"}
+ROOTS |= {"replay", "divergence", "shrink", "foundry", "notebook"}
 """Composition roots: free."""
 
 ONLY_IN: dict[str, set[str]] = {
@@ -41,7 +43,7 @@ ONLY_IN: dict[str, set[str]] = {
     "tomllib": {"scenario"},
     "plotly": {"report"},
     "click": COMMANDS,
-    "duckdb": {"tape"},
+    "duckdb": {"data"},
     "distributed": {"cluster"},
 }
 """Library -> the parts that may import it."""
