@@ -34,6 +34,10 @@ def trades(tape: Tape) -> tuple[int, int]:
     return int((size > 0).sum()), int((size < 0).sum())
 
 
+def _largest(frame: pl.DataFrame, column: str) -> float:
+    return float(frame[column].cast(pl.Float64).max() or 0.0) if len(frame) else 0.0
+
+
 def metrics(tape: Tape) -> list[Metric]:
     """Activity as metrics. ``fees`` are gross; part of them goes to the insurance fund."""
     bought, sold = trades(tape)
@@ -43,6 +47,8 @@ def metrics(tape: Tape) -> list[Metric]:
     return [
         Metric("transactions", len(txs), "count"),
         Metric("refused", len(txs.filter(pl.col("status") == "refused")), "count"),
+        Metric("dropped", len(txs.filter(pl.col("status") == "dropped")), "count"),
+        Metric("longest_wait", _largest(txs, "delay"), "s", method="from submission to block"),
         Metric("trades_bought", bought, "count"),
         Metric("trades_sold", sold, "count"),
         Metric("hedges", event_count(tape, "hedged"), "count"),

@@ -34,7 +34,8 @@ class Rules:
     expiry: int = field(default=0, metadata={"low": 0, "high": 10**9})
     """Seconds after which an order that no block took is dropped; 0 = never."""
     base_fee: str = "path"
-    """path: the market's gas price; eip1559: follows how full blocks are."""
+    """path: the market's gas price; eip1559: follows how full blocks are; none: tips are all, as
+    before August 2021."""
     fee_change: float = field(default=0.125, metadata={"low": 0.0, "high": 1.0})
     """Largest relative change of the base fee from block to block, eip1559."""
     others: tuple[tuple[float, float], ...] = ()
@@ -47,8 +48,8 @@ class Rules:
     """[from, to) in hours from the start: blocks stay empty, orders wait."""
 
     def __post_init__(self) -> None:
-        if self.base_fee not in ("path", "eip1559"):
-            raise ScenarioError("base_fee", self.base_fee, "one of path, eip1559")
+        if self.base_fee not in ("path", "eip1559", "none"):
+            raise ScenarioError("base_fee", self.base_fee, "one of path, eip1559, none")
         if self.gas_limit == 0 and (self.others or self.base_fee == "eip1559"):
             raise ScenarioError("gas_limit", 0, "above 0 where others or eip1559 need it")
         hours = [hour for hour, _ in self.others]
@@ -81,6 +82,8 @@ class Blockspace:
         self.waiting: list[Pending] = []
         self.base = 1.0
         """Base fee of the block that is being built or was built last."""
+        self.going = 1.0
+        """What gas costs there, as people say it: the base fee; without one the market's price."""
         self._arrange, self._bundles, self._rng = BUILDERS[builder], builder == "bundles", rng
         self._by_tip = builder in ("priority", "bundles")
         self._gas: dict[type[Order], int] = {}
@@ -93,7 +96,8 @@ class Blockspace:
 
     def build(self, time: int, arrived: Sequence[Pending], congestion: float) -> Plan:
         """The block at ``time``; ``congestion`` is the market's gas price over its normal one."""
-        self.base = congestion if self._next is None else self._next
+        self.going = congestion if self._next is None else self._next
+        self.base = 0.0 if self.rules.base_fee == "none" else self.going
         dropped = self._admit(arrived)
         if self.rules.expiry:
             dropped += self._expire(time)
@@ -114,7 +118,7 @@ class Blockspace:
             before = self._gas.get(type(order), gas)
             self._gas[type(order)] = max(gas, (3 * before + gas) // 4)
             used += gas
-        if self.rules.base_fee == "path":
+        if self.rules.base_fee != "eip1559":
             return
         limit = self.rules.gas_limit
         full = min(used + self._others, limit)

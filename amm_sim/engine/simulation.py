@@ -217,7 +217,7 @@ class Simulation:
             self._record_call(block, transaction)
         executed = zip(sent, block.results, strict=True)
         self.space.settle([(item.order, result.gas) for (item, _), result in executed])
-        self.view: PoolView = self.port.pool_view(block.pool, self._gas_price(self.space.base))
+        self.view: PoolView = self.port.pool_view(block.pool, self._gas_price(self.space.going))
         self._look(block, asked)
         self._finish(block)
         return block

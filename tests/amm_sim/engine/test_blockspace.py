@@ -64,11 +64,17 @@ def test_build_order_that_does_not_fit_holds_back_its_senders_later_ones() -> No
 
 
 def test_build_others_bid_more_until_the_tip_leaves_room() -> None:
-    """Others want 2 blocks, tips exponential with mean 1: 2 exp(-x) + 0.3 = 1 at x = ln(2 / 0.7)."""
+    """Others want 2 blocks, tips exponential with mean 1: 2 exp(-x) + 0.3 = 1 at ln(2 / 0.7)."""
     edge = math.log(2 / 0.7)
     for tip, fits in ((edge - 0.01, False), (edge + 0.01, True)):
         room = space(gas_limit=10**6, others=((0.0, 2.0),))
         assert bool(room.build(START, [sent(ANN, 1, tip=tip)], 1.0).included) is fits
+
+
+def test_build_without_base_fee_tips_are_all_that_is_paid() -> None:
+    room = space(base_fee="none")
+    room.build(START, [], 6.0)
+    assert room.price(sent(ANN, 1, tip=2.5)) == 2.5
 
 
 def test_build_first_come_first_served_shares_a_full_block_with_others() -> None:
