@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import oracles
-from amm_sim import agents, market
+from amm_sim import adapters, agents, market
 from amm_sim.chain.anvil import VERSION, Anvil, Fork
 from amm_sim.chain.artifacts import ROOT, Artifacts
 from amm_sim.chain.client import DEPLOYER, Chain, Revert
@@ -247,8 +247,8 @@ def prepare(
                 scenario.run.start,
                 f"at least {delay + SETTLE_IN} s after the fork's head, {chain.time}",
             )
-        deployment = deploy_protocol(chain, scenario.protocol)
-        pool = Pool(chain, deployment)
+        pool = _deploy(chain, scenario)
+        deployment = pool.deployment
         _Opening(scenario, pool, build_world(reseeded(scenario, OPENING_SEED)), actors).play()
         parameters = read_parameters(chain, deployment)
         setup = _setup(chain)
@@ -257,6 +257,17 @@ def prepare(
         raise
     seconds = wall.perf_counter() - begun
     return Prepared(scenario, chain, deployment, pool, world, actors, parameters, seconds, setup)
+
+
+def _deploy(chain: Chain, scenario: Scenario) -> Pool:
+    """Our protocol, or the pool of somebody else that ``protocol.adapter`` names."""
+    tables = scenario.protocol
+    if "adapter" not in tables:
+        return Pool(chain, deploy_protocol(chain, tables))
+    adapter = adapters.find(tables["adapter"])
+    if scenario.pool.insurance > 0 and "insurance" not in adapter.contracts:
+        raise ScenarioError("pool.insurance", scenario.pool.insurance, "0: the pool has no fund")
+    return adapter.open(chain, tables)
 
 
 def _setup(chain: Chain) -> tuple[dict[str, Any], ...]:
@@ -357,7 +368,7 @@ class _Opening:
         calls = [
             Transaction(owner, book["quote"], approve(book[role], UNLIMITED))
             for owner in owners
-            for role in ("market", "vault", "insurance")
+            for role in self.pool.deployment.spenders
         ]
         for token, actor, _ in self._spot_holders():
             calls += [

@@ -103,6 +103,8 @@ class Deployment:
     deployer: str = DEPLOYER
     venues: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Name of a hedge venue -> its role: the router's venues, or the only one."""
+    spenders: tuple[str, ...] = ("market", "vault", "insurance")
+    """Roles that may take quote from agents and liquidity providers."""
 
     @property
     def book(self) -> dict[str, str]:

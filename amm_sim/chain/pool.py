@@ -327,6 +327,9 @@ def _array(values: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def _floats(chain: Chain, deployment: Deployment, role: str) -> dict[str, float]:
+    """Parameters of a role; none where a pool has no such contract."""
+    if role not in deployment.names:
+        return {}
     values: dict[str, float] = deployment.at(chain, role).call("params", floats=True)
     return values
 

@@ -1,4 +1,8 @@
-"""What the engine needs of a chain with a pool; ``amm_sim.chain.pool.Pool`` is this protocol's."""
+"""What the engine needs of a chain with a pool.
+
+``amm_sim.chain.pool.Pool`` is this protocol's; ``amm_sim.chain.adapter`` lets somebody else's pool
+in (docs/port.md).
+"""
 
 from __future__ import annotations
 
