@@ -3,7 +3,7 @@
 #   ARGS="-k auction -n 2"      further arguments of test and fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz check format bench docs lock clean
+.PHONY: help setup build demo test fuzz check format bench docs golden lock clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -42,6 +42,9 @@ bench: build  ## Run the benchmarks: gas, speed, accuracy
 
 docs: build  ## Write the generated pages of docs/
 	@for script in $(wildcard docs/generate_*.py); do echo "[docs] $$script"; $(BIN)/python $$script || exit 1; done
+
+golden: build  ## Renew the committed digest of tests/golden, deliberately: commit it with the reason
+	$(BIN)/python tests/golden/renew.py
 
 lock: setup  ## Renew the Python locks from the ranges in pyproject.toml
 	tools/lock.sh
