@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {Accounts} from "./base/Accounts.sol";
 import {Liquidation} from "./base/Liquidation.sol";
@@ -15,19 +16,15 @@ import {SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
 contract OptionMarket is Liquidation {
     using SafeTransferLib for address;
 
-    /// @dev Dollar delta that an account added in one block.
-    struct Added {
-        uint64 blockNumber;
-        int192 dollars;
-    }
+    int256 private constant CENT = 0.01e18;
+    int256 private constant MOST = type(int40).max;
+    int256 private constant LEAST = type(int40).min;
 
     IVolSurface private immutable SURFACE;
     address private immutable LISTER;
     TradeRules private immutable RULES;
     bool private immutable LIMITS_ACCOUNT_DELTA;
     bool private immutable REMEMBERS;
-
-    mapping(address => Added) private _added;
 
     constructor(Addresses memory book, MarketParams memory params_)
         Accounts(book, params_.maxLegs)
@@ -42,7 +39,7 @@ contract OptionMarket is Liquidation {
     }
 
     function params() external view returns (MarketParams memory) {
-        return RULES.params();
+        _answer(abi.encodeCall(RULES.params, ()));
     }
 
     function rules() external view returns (address) {
@@ -107,9 +104,20 @@ contract OptionMarket is Liquidation {
         emit Traded(msg.sender, id, size, result, Packing.toSize(lots), t.spot);
     }
 
-    function quote(SeriesId id, SWad size) external view returns (TradeResult memory result) {
-        TradeRules.Ticket memory t = RULES.ticket(msg.sender, id, size);
-        (result,) = RULES.result(t, LEDGER.preview(id, size, t.spot));
+    function quote(SeriesId id, SWad size) external view returns (TradeResult memory) {
+        _answer(abi.encodeCall(RULES.quote, (msg.sender, id, size)));
+    }
+
+    /// @dev Ends this call with what the rules answer.
+    function _answer(bytes memory request) private view {
+        address to = address(RULES);
+        assembly ("memory-safe") {
+            let ok := staticcall(gas(), to, add(request, 32), mload(request), 0, 0)
+            let data := mload(64)
+            returndatacopy(data, 0, returndatasize())
+            if iszero(ok) { revert(data, returndatasize()) }
+            return(data, returndatasize())
+        }
     }
 
     function _isOpening(SeriesId id, SWad size) private view returns (bool) {
@@ -139,13 +147,13 @@ contract OptionMarket is Liquidation {
         else _touch(msg.sender, t.seen.price);
     }
 
-    /// @dev The dollar delta that the account has added in this block, this trade included.
+    /// @dev The dollar delta that the account has added in this block, this trade included; kept in cents.
     function _addDollars(SWad dollars) private returns (SWad) {
         if (!LIMITS_ACCOUNT_DELTA) return SWad.wrap(0);
-        Added memory added = _added[msg.sender];
-        if (added.blockNumber != block.number) (added.blockNumber, added.dollars) = (uint64(block.number), 0);
-        added.dollars += int192(dollars.rawS());
-        _added[msg.sender] = added;
-        return SWad.wrap(added.dollars);
+        Account storage a = _accounts[msg.sender];
+        int256 cents = dollars.rawS() / CENT;
+        if (a.deltaBlock == uint32(block.number)) cents += a.deltaCents;
+        (a.deltaBlock, a.deltaCents) = (uint32(block.number), int40(FixedPointMathLib.clamp(cents, LEAST, MOST)));
+        return SWad.wrap(cents * CENT);
     }
 }

@@ -104,7 +104,7 @@ contract TradeRules is TradeMemory {
         return count <= 3 ? full : Wad.wrap(full.raw() * 3 / count);
     }
 
-    function ticket(address account, SeriesId id, SWad size) external view returns (Ticket memory t) {
+    function ticket(address account, SeriesId id, SWad size) public view returns (Ticket memory t) {
         if (id.expiryOf() <= blockTime()) revert IOptionMarket.NotTradeable(id);
         (t.id, t.size) = (id, size);
         t.seen = ORACLE.read();
@@ -134,8 +134,8 @@ contract TradeRules is TradeMemory {
 
     /// @notice What the trader pays, and the insurance fund's part of the fee; both in whole token units. In a
     /// wind-down a long is paid as far as the pool can pay longs.
-    function result(Ticket calldata t, BookChange calldata change)
-        external
+    function result(Ticket memory t, BookChange memory change)
+        public
         view
         returns (TradeResult memory r, uint256 insured)
     {
@@ -148,8 +148,14 @@ contract TradeRules is TradeMemory {
         insured = r.fee.mulDown(INSURANCE_SHARE).raw().floorUnit(UNIT);
     }
 
+    /// @notice The result of a trade that is not made.
+    function quote(address account, SeriesId id, SWad size) external view returns (TradeResult memory r) {
+        Ticket memory t = ticket(account, id, size);
+        (r,) = result(t, LEDGER.preview(id, size, t.spot));
+    }
+
     /// @dev By the trade's own delta: what it does to other series' deltas through the shift is nobody's merit.
-    function _charge(Ticket calldata t, SWad delta) private view returns (SWad) {
+    function _charge(Ticket memory t, SWad delta) private view returns (SWad) {
         SWad after_ = t.net - t.size.mulS(delta);
         return InventoryFee.charge(t.net, after_, t.band, t.rate, INVENTORY_REBATE, t.paid);
     }

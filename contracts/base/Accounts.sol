@@ -30,6 +30,8 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         uint8 legs;
         uint8 shorts;
         bool exposed; // some word of its exposure is not zero
+        uint32 deltaBlock; // last block in which it opened
+        int40 deltaCents; // dollar delta that it added in that block, in cents
     }
 
     /// Ends the list of an expiry's participants.
