@@ -18,7 +18,8 @@ from amm_sim import adapters, agents, market
 from amm_sim.chain.anvil import VERSION, Anvil, Fork
 from amm_sim.chain.artifacts import ROOT, Artifacts
 from amm_sim.chain.client import DEPLOYER, Chain, Revert
-from amm_sim.chain.deploy import Deployment, deploy_protocol, read_parameters
+from amm_sim.chain.deploy import Deployment, deploy_protocol, give, read_parameters
+from amm_sim.chain.fork import Existing
 from amm_sim.chain.orders import Transaction
 from amm_sim.chain.pool import Block, Pool
 from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, Bid, address_of, stream
@@ -27,7 +28,8 @@ from amm_sim.engine.mempool import BUILDERS
 from amm_sim.engine.recorder import Recorder
 from amm_sim.engine.simulation import Progress, Schedule, Simulation
 from amm_sim.errors import ChainError, ScenarioError
-from amm_sim.scenario import Board, Part, Scenario, build, choose
+from amm_sim.plugins import find
+from amm_sim.scenario import Board, Part, Scenario, build
 from amm_sim.types import (
     ListBoard,
     Order,
@@ -92,7 +94,7 @@ def listing(board: Board, start: int, spot: float, truth: Truth) -> list[Order]:
 
 def build_market(scenario: Scenario) -> market.Generator:
     """The generator of the truth."""
-    kind = choose(market.MARKETS, scenario.market)
+    kind = find(market.MARKETS, scenario.market, scenario.path.parent)
     return build(kind, scenario.market.table, scenario.market.path)
 
 
@@ -128,7 +130,8 @@ def _actor(
     bids = [f.name for f in fields(Bid)]
     table = {key: value for key, value in part.table.items() if key not in bids}
     bid = {key: value for key, value in part.table.items() if key in bids}
-    agent = build(choose(kinds, part), table, part.path, name=part.name)
+    kind = find(kinds, part, scenario.path.parent)
+    agent = build(kind, table, part.path, name=part.name)
     actor = _wrap(agent, part.kind, rank, index, scenario.run.seed)
     return replace(actor, bid=build(Bid, bid, part.path))
 
@@ -147,6 +150,22 @@ class Node:
 
     port: int = 0
     fork: Fork | None = None
+
+
+@dataclass(frozen=True)
+class Forked(Existing):
+    """The scenario's table [fork]: a chain, and which of its contracts take a mock's place."""
+
+    url: str = ""
+    """The command line's --fork-url, --fork-block and --fork-cache go before."""
+    block: int | None = None
+    cache: str = ""
+
+    def fork(self) -> Fork | None:
+        """What Anvil forks; None without a url."""
+        if not self.url:
+            return None
+        return Fork(self.url, self.block, Path(self.cache) if self.cache else None)
 
 
 @dataclass
@@ -236,8 +255,11 @@ def prepare(
     artifacts = artifacts or Artifacts()
     delay = _deposit_delay(scenario)
     genesis = scenario.run.start - delay - SETTLE_IN
-    node = node or Node()
-    anvil = Anvil(genesis, port=node.port, fork=node.fork, code_limit=artifacts.production)
+    node, forked = node or Node(), build(Forked, scenario.fork, "fork")
+    fork = node.fork or forked.fork()
+    if forked.roles and fork is None:
+        raise ScenarioError("fork.url", None, "a chain that has these contracts, or --fork-url")
+    anvil = Anvil(genesis, port=node.port, fork=fork, code_limit=artifacts.production)
     chain = Chain(anvil, artifacts)
     chain.journal = []
     try:
@@ -247,7 +269,7 @@ def prepare(
                 scenario.run.start,
                 f"at least {delay + SETTLE_IN} s after the fork's head, {chain.time}",
             )
-        pool = _deploy(chain, scenario)
+        pool = _deploy(chain, scenario, forked)
         deployment = pool.deployment
         _Opening(scenario, pool, build_world(reseeded(scenario, OPENING_SEED)), actors).play()
         parameters = read_parameters(chain, deployment)
@@ -259,11 +281,11 @@ def prepare(
     return Prepared(scenario, chain, deployment, pool, world, actors, parameters, seconds, setup)
 
 
-def _deploy(chain: Chain, scenario: Scenario) -> Pool:
+def _deploy(chain: Chain, scenario: Scenario, existing: Existing) -> Pool:
     """Our protocol, or the pool of somebody else that ``protocol.adapter`` names."""
     tables = scenario.protocol
     if "adapter" not in tables:
-        return Pool(chain, deploy_protocol(chain, tables))
+        return Pool(chain, deploy_protocol(chain, tables, existing))
     adapter = adapters.find(tables["adapter"])
     if scenario.pool.insurance > 0 and "insurance" not in adapter.contracts:
         raise ScenarioError("pool.insurance", scenario.pool.insurance, "0: the pool has no fund")
@@ -309,7 +331,7 @@ class _Opening:
         self.pool.admit([DEPLOYER, FOUNDER, *(actor.address for actor in self.actors)])
         delay = _deposit_delay(self.scenario)
         now = self.start - delay - SETTLE_IN // 2  # never the time that deploying took
-        self._block(now + 1, self._money())
+        self._block(now + 1, self._money(self._gifts()))
         self._block(now + 2, self._placements())
         if self.scenario.pool.liquidity > 0:
             self._orders(now + 3, self._prices(now + 3))
@@ -334,26 +356,34 @@ class _Opening:
             self._orders(at, [listing(board, self.start, self.truth.spot, self.truth)[-1]])
             at += 1
 
-    def _money(self) -> list[Transaction]:
+    def _gifts(self) -> list[tuple[str, str, int]]:
+        """Role of a token, owner and units, of everything that somebody starts with."""
         capital = {
             actor.address: actor.agent.capital for actor in self.actors if actor.rank == AGENT
         }
         capital[FOUNDER] = self.scenario.pool.liquidity
         capital[DEPLOYER] = self.scenario.pool.insurance
-        mint = self._function("quote", "mint")
-        quote = self.pool.deployment.addresses["quote"]
+        unit = self.pool.deployment.unit
         spot = [
-            Transaction(DEPLOYER, token, mint(actor.address, to_wad(held)))
-            for token, actor, held in self._spot_holders()
+            ("underlying", actor.address, to_wad(held)) for _, actor, held in self._spot_holders()
         ]
         return spot + [
-            Transaction(
-                DEPLOYER,
-                quote,
-                mint(address, to_wad(quantize(amount, 15)) // self.pool.deployment.unit),
-            )
+            ("quote", address, to_wad(quantize(amount, 15)) // unit)
             for address, amount in capital.items()
             if amount > 0
+        ]
+
+    def _money(self, gifts: list[tuple[str, str, int]]) -> list[Transaction]:
+        """Mints; balances of a fork's own tokens are set at once."""
+        chain, deployment = self.pool.chain, self.pool.deployment
+        for token, owner, units in gifts:
+            if token in deployment.live:
+                give(chain, deployment, token, owner, units)
+        mint = self._function("quote", "mint")
+        return [
+            Transaction(DEPLOYER, deployment.addresses[token], mint(owner, units))
+            for token, owner, units in gifts
+            if token not in deployment.live
         ]
 
     def _placements(self) -> list[Transaction]:
