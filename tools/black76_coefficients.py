@@ -1,7 +1,7 @@
 """The constants of contracts/libraries/Black76.sol: fitted, packed, checked.
 
     python tools/black76_coefficients.py        check the coefficients; print them as Solidity
-    python tools/black76_coefficients.py fit    fit them again (10 s), write black76_coefficients.json
+    python tools/black76_coefficients.py fit    fit again (10 s), write black76_coefficients.json
 
 Three rational approximations P/Q are minimax (Remez exchange; Cody, Fraser and Hart, Numer. Math.
 12, 1968) in mpmath. Two are written in t = 1 - u, where all their coefficients are positive, so
