@@ -50,7 +50,10 @@ interface IGreekLedger {
 
     /// @notice Stored values of all expiries moved to (spot, now): delta and liability to second order in spot and
     /// first in time, stress nodes as stored. Cheap; exact right after refreshes.
-    /// `stale` is the first expiry that is not fresh; zero when all are.
+    /// Nodes, like the liability, are what the pool owes: traders' net value at the node's state. Node spots are those
+    /// of the last refresh times 0.7, 0.85, 1, 1.15, 1.3 with vol up, 0.85, 1, 1.15 with vol down.
+    /// `stale` is the first expiry whose last refresh is too old or too far away; zero when all are fresh. A trade does
+    /// not count as a refresh: it renews neither the anchors nor the nodes.
     function aggregate(Wad spot)
         external
         view

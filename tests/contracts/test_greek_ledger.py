@@ -188,11 +188,11 @@ def test_aggregate_moves_delta_and_liability_to_spot_and_time(world: World, move
     u = mpf(made.book(expiry)["shift"]) / WAD
     want = expected(ref, held, u, spot, time)
     start = expected(ref, held, u, mpf(2000), time - 601)
-    moved = abs(want["liability"] - start["liability"])
-    assert abs(mpf(total["liability"]) / WAD - want["liability"]) <= 0.02 * moved + 0.5
-    assert abs(mpf(total["greeks"]["delta"]) / WAD - want["delta"]) <= 0.05 * abs(
-        want["delta"] - start["delta"]
-    ) + mpf("0.05")
+    step = spot - 2000
+    bend = abs(start["gamma"]) * step**2 / 2
+    assert abs(mpf(total["liability"]) / WAD - want["liability"]) <= bend / 10 + mpf("0.1")
+    turn = abs(start["gamma"] * step)
+    assert abs(mpf(total["greeks"]["delta"]) / WAD - want["delta"]) <= turn / 10 + mpf("0.01")
 
 
 def test_aggregate_names_the_first_stale_expiry(world: World) -> None:

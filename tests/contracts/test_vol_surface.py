@@ -62,18 +62,21 @@ def test_packed_words_hold_anchor_and_weight_of_each_strike(world: World) -> Non
         assert (lane >> 32 & 0xFFFFFFFF) * 10**9 == weight
 
 
-def test_update_moves_no_faster_than_the_speed_limit(world: World) -> None:
+@pytest.mark.parametrize("target", [0.3, 0.9])
+def test_update_moves_no_faster_than_the_speed_limit(world: World, target: float) -> None:
     made, expiry = world(flat(0.6))
     listed = made.chain.time
-    made.post_slice(expiry, flat(0.9))
+    made.post_slice(expiry, flat(target))
     made.chain.advance(1799)
     made.set_spot(made.spot)
     made.surface.must("update", expiry)
     step = PRICING["anchorSpeed"] * (made.chain.time - listed) / 3600
+    slack = 2 * UNIT + PRICING["anchorSpeed"] / 3600
     for vol in anchors(made, expiry):
-        assert abs(vol - (0.6 * WAD + step)) <= 2 * UNIT + PRICING["anchorSpeed"] / 3600
+        assert abs(abs(vol - 0.6 * WAD) - step) <= slack
+        assert (vol > 0.6 * WAD) is (target > 0.6)
     gap = made.surface.call("status", expiry)["gap"]
-    assert abs(gap - (0.3 * WAD - step)) <= 2 * UNIT + PRICING["anchorSpeed"] / 3600
+    assert abs(gap - (0.3 * WAD - step)) <= slack
 
 
 @pytest.mark.parametrize("target", [0.3, 0.9])
