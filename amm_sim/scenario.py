@@ -13,6 +13,7 @@ Tables of a scenario::
     [[expect]]             # metric, min, max, change: an expectation, one change that breaks it
     [mempool]              # room in a block, its price, outages: see engine/blockspace.py
     [sweep]                # points of a study: see engine/space.py
+    [fork]                 # a chain to fork and what of it is used: see Forked in assemble.py
     [protocol.<table>]     # parameters; shape and bounds come from the contracts
 
 Numbers are read as Decimals, so that a parameter reaches the chain exactly. Every error is one line
@@ -54,6 +55,7 @@ TABLES = (
     "expect",
     "sweep",
     "mempool",
+    "fork",
     "protocol",
 )
 
@@ -196,6 +198,8 @@ class Scenario:
     """Points of a study, as written; None without any."""
     mempool: Mapping[str, Any]
     """Rules of the mempool, as written."""
+    fork: Mapping[str, Any]
+    """The forked chain, as written; empty without."""
     raw: Mapping[str, Any]
     """Everything after merging and changes, as JSON-ready values."""
 
@@ -250,6 +254,7 @@ def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
         protocol=_table(tables, "protocol"),
         sweep=_table(tables, "sweep") if "sweep" in tables else None,
         mempool=_table({"mempool": {}, **tables}, "mempool"),
+        fork=_table({"fork": {}, **tables}, "fork"),
         raw=plain(tables),
     )
 

@@ -26,6 +26,7 @@ from typing import Self
 
 from amm_sim.chain.artifacts import ROOT
 from amm_sim.chain.rpc import Rpc
+from amm_sim.chain.upstream import Upstream
 from amm_sim.errors import SetupError
 
 VERSION = "1.7.1"
@@ -121,6 +122,12 @@ class Fork:
 
     url: str
     block: int | None = None
+    cache: Path | None = None
+    """Folder that keeps what the fork asks of ``url``: later forks of the block need no network."""
+
+    def __post_init__(self) -> None:
+        if self.cache is not None and self.block is None:
+            raise SetupError("a fork's cache holds one block's answers: name it by --fork-block")
 
 
 class Anvil:
@@ -157,6 +164,7 @@ class Anvil:
         self.flags = (*recipe, *_chain_flags(timestamp, fork), *extra)
         if not code_limit:
             self.flags += ("--disable-code-size-limit",)
+        self._upstream = Upstream(fork.url, fork.cache) if fork and fork.cache else None
         self._process: subprocess.Popen[bytes] | None = self._start(binary)
         self._guard = None if _in_main_thread() else _guard(self._process.pid)
         atexit.register(self.stop)
@@ -204,6 +212,9 @@ class Anvil:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         atexit.unregister(self.stop)
 
@@ -230,12 +241,19 @@ class Anvil:
         ]
         with (Path(self._folder) / "log").open("wb") as log:
             return subprocess.Popen(
-                [*command, *self.flags],
+                [*command, *self._through_cache()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 preexec_fn=_child_rules(),  # noqa: PLW1509 - two system calls
             )
+
+    def _through_cache(self) -> list[str]:
+        """The flags as they are stated, but with the cache's address where there is one."""
+        flags = list(self.flags)
+        if self._upstream is not None:
+            flags[flags.index("--fork-url") + 1] = self._upstream.url
+        return flags
 
     def _wait(self) -> None:
         deadline = time.monotonic() + BOOT_SECONDS

@@ -14,6 +14,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from amm_sim.chain import fork
 from amm_sim.chain.client import DEPLOYER, Chain, Contract, Revert
 from amm_sim.chain.codec import (
     FIXED,
@@ -23,6 +24,7 @@ from amm_sim.chain.codec import (
     check_keys,
     from_decimals,
 )
+from amm_sim.chain.fork import Existing
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.units import exact
 
@@ -105,6 +107,8 @@ class Deployment:
     """Name of a hedge venue -> its role: the router's venues, or the only one."""
     spenders: tuple[str, ...] = ("market", "vault", "insurance")
     """Roles that may take quote from agents and liquidity providers."""
+    live: frozenset[str] = frozenset()
+    """Roles that a fork's own contracts fill."""
 
     @property
     def book(self) -> dict[str, str]:
@@ -134,8 +138,12 @@ def _rlp_integer(value: int) -> bytes:
     return raw if value < 0x80 else bytes([0x80 + len(raw)]) + raw
 
 
-def deploy_protocol(chain: Chain, tables: Mapping[str, Any]) -> Deployment:
+def deploy_protocol(
+    chain: Chain, tables: Mapping[str, Any], existing: Existing = fork.NONE
+) -> Deployment:
     """Deploys mocks, policy, venue, core and lens with the parameters of ``[protocol.*]``.
+
+    ``existing`` contracts of a fork take the place of mocks.
 
     Raises:
         ScenarioError: a key is unknown or missing, a value of the wrong type or out of the
@@ -143,11 +151,22 @@ def deploy_protocol(chain: Chain, tables: Mapping[str, Any]) -> Deployment:
     """
     _check_tables(tables)
     plan = _plan(tables)
+    fork.check(chain, existing, _decimals(tables))
+    if existing.push_feed:
+        fork.shadow(chain, existing.roles["push"])
+    new = [role for role in plan if role not in existing.roles]
     nonce = int(chain.rpc.call("eth_getTransactionCount", DEPLOYER, "latest"), 16)
-    addresses = {role: create_address(DEPLOYER, nonce + index) for index, role in enumerate(plan)}
+    addresses = {role: create_address(DEPLOYER, nonce + index) for index, role in enumerate(new)}
+    addresses |= {role: at for role, at in existing.roles.items() if role in plan}
     addresses |= {"lister": LISTER, "guardian": GUARDIAN}
-    deployment = Deployment(addresses, plan, _decimals(tables), venues=_venues(tables))
-    for role in plan:
+    deployment = Deployment(
+        addresses,
+        plan,
+        _decimals(tables),
+        venues=_venues(tables),
+        live=frozenset(existing.roles),
+    )
+    for role in new:
         _deploy(chain, deployment, role, tables)
     _endow(chain, deployment)
     return deployment
@@ -344,10 +363,18 @@ def _units(chain: Chain, deployment: Deployment) -> dict[str, str]:
 def _endow(chain: Chain, deployment: Deployment) -> None:
     amount = ENDOWMENT * 10**deployment.quote_decimals
     for name, role in deployment.venues.items():
-        deployment.at(chain, "quote").must("mint", deployment.addresses[role], amount)
+        give(chain, deployment, "quote", deployment.addresses[role], amount)
         if name in SPOT:
             lent = ENDOWMENT // 10**6 * 10**18
-            deployment.at(chain, "underlying").must("mint", deployment.addresses[role], lent)
+            give(chain, deployment, "underlying", deployment.addresses[role], lent)
+
+
+def give(chain: Chain, deployment: Deployment, token: str, owner: str, units: int) -> None:
+    """New money: minted, or on a live token set."""
+    if token in deployment.live:
+        fork.give(chain, deployment.addresses[token], owner, units)
+    else:
+        deployment.at(chain, token).must("mint", owner, units)
 
 
 # ---------------------------------------------------------------- what is recorded

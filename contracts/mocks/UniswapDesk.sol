@@ -9,7 +9,7 @@ import {TokenUnits} from "../libraries/TokenUnits.sol";
 import {UniswapMath} from "../libraries/UniswapMath.sol";
 import {ONE, SWad, Wad} from "../types/Units.sol";
 
-/// How others than the pool use the Uniswap pool: liquidity, swaps, arbitrage. Creates the pool. Prices are quote per
+/// How others than the pool use the Uniswap pool: liquidity, swaps, arbitrage. Creates the pool where there is none. Prices are quote per
 /// underlying. Simulation only: liquidity stays where it is put.
 contract UniswapDesk {
     using SafeTransferLib for address;
@@ -31,7 +31,8 @@ contract UniswapDesk {
     constructor(address quote, address underlying, address factory) {
         (QUOTE, UNDERLYING, UNDERLYING_FIRST) = (quote, underlying, underlying < quote);
         UNIT = TokenUnits.unitOf(ERC20(quote).decimals());
-        POOL = IUniswapV3Pool(IUniswapV3Factory(factory).createPool(quote, underlying, FEE));
+        address pool = IUniswapV3Factory(factory).getPool(quote, underlying, FEE); // a fork may have one
+        POOL = IUniswapV3Pool(pool == address(0) ? IUniswapV3Factory(factory).createPool(quote, underlying, FEE) : pool);
     }
 
     /// @notice Buys (+) or sells (-) at any price.
