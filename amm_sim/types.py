@@ -67,7 +67,7 @@ class Order:
     Congestion, a slow keeper.
     """
     tip: float | None = field(default=None, kw_only=True)
-    """Offer beyond the base fee, as a multiple of the normal gas price; None: as the sender bids."""
+    """Offer above the base fee, in multiples of the normal gas price; None: as the sender bids."""
     ahead_of: int = field(default=0, kw_only=True)
     """Ticket of a pending order right before which it wants to be executed, or not at all."""
     behind: int = field(default=0, kw_only=True)
