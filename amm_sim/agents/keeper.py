@@ -44,6 +44,8 @@ class Keeper(Behaviour):
     """Seconds between pokes of the breaker."""
     refresh: int = 540
     """Age in seconds at which an expiry's Greeks are refreshed even if not stale."""
+    patience: int = 0
+    """Seconds between its calls of the hedge: time for fillers to do it for less; 0 = at once."""
     sync: int = 600
     """Seconds between readings of the venue's position."""
     queue: int = 1800
@@ -94,7 +96,7 @@ class Keeper(Behaviour):
     def _hedge(self, seen: Seen) -> list[Order]:
         allowed = seen.pool.mode != Mode.FROZEN
         waiting: list[Order] = [ExecuteHedgeOrder()] if seen.pool.hedge_pending else []
-        if seen.pool.hedge_due and allowed:
+        if seen.pool.hedge_due and allowed and self.every(seen, max(self.patience, 1)):
             return [*waiting, Hedge()]
         return [*waiting, SyncHedge()] if self.every(seen, self.sync) else waiting
 

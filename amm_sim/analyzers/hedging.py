@@ -65,6 +65,37 @@ def tracking(tape: Tape, period: int = HOUR) -> Tracking:
     )
 
 
+def internalised(tape: Tape) -> float:
+    """Share of what was hedged that fillers supplied, by |size|."""
+    total = _volume(tape, "hedged")
+    return _volume(tape, "hedge_filled") / total if total > 0 else 0.0
+
+
+def _volume(tape: Tape, event: str) -> float:
+    frame = tape.event(event)
+    return 0.0 if frame is None else float(np.abs(floats(frame, "size")).sum())
+
+
+def largest_shortfall(tape: Tape) -> float:
+    """Largest delta that a venue did not take, times spot."""
+    pool = tape.table("pool")
+    short = floats(pool, "hedge_shortfall") * floats(pool, "spot")
+    return float(short.max(initial=0.0))
+
+
+def sandwich_profit(tape: Tape) -> float:
+    """Quote that attackers of the pool's hedges gained on the Uniswap pool, at its last price."""
+    swaps, agents = tape.event("spot_swapped"), tape.table("agents")
+    if swaps is None:
+        return 0.0
+    attackers = agents.filter(agents["kind"] == "sandwich")["address"]
+    theirs = swaps.filter(swaps["account"].is_in(attackers.to_list()))
+    if theirs.is_empty():
+        return 0.0
+    last = float(floats(swaps, "price")[-1])
+    return float(floats(theirs, "cash").sum() + floats(theirs, "size").sum() * last)
+
+
 def metrics(tape: Tape) -> list[Metric]:
     """Tracking error as metrics."""
     t = tracking(tape)
@@ -79,4 +110,7 @@ def metrics(tape: Tape) -> list[Metric]:
             "quote",
             method="|delta| times spot at block ends",
         ),
+        Metric("largest_hedge_shortfall", largest_shortfall(tape), "quote"),
+        Metric("hedge_internalised", internalised(tape), "ratio", method="fillers' share of size"),
+        Metric("sandwich_profit", sandwich_profit(tape), "quote", method="swaps at the last price"),
     ]

@@ -86,7 +86,7 @@ def crash_tape() -> Tape:
                 {"block": 2, "time": START + HOUR, "size": d("1.5"), "result_fee": d(4)},
                 {"block": 3, "time": START + 2 * HOUR, "size": d(-1), "result_fee": d(6)},
             ),
-            event("hedged", {"block": 2, "time": START + HOUR, "cost": d("0.5")}),
+            event("hedged", {"block": 2, "time": START + HOUR, "size": d(1), "cost": d("0.5")}),
             event("margin_moved", {"block": 2, "time": START + HOUR, "amount": d(10)}),
             event(
                 "bad_debt",
