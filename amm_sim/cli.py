@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amm_sim.chain.artifacts import ROOT
+from amm_sim.cli_policies import policies
 from amm_sim.cli_prove import prove
 from amm_sim.cli_replay import diff, replay
 from amm_sim.cli_shrink import shrink
@@ -71,6 +72,7 @@ def cli() -> None:
 for command in (prove, replay, diff, shrink, sql):
     cli.add_command(command)
 cli.add_command(sweep)
+cli.add_command(policies)
 
 # ----------------------------------------------------------------------------- run
 
