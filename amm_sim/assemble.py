@@ -94,7 +94,7 @@ def listing(board: Board, start: int, spot: float, truth: Truth) -> list[Order]:
 
 def build_market(scenario: Scenario) -> market.Generator:
     """The generator of the truth."""
-    kind = find(market.MARKETS, scenario.market, scenario.path.parent)
+    kind: type[market.Generator] = find(market.MARKETS, scenario.market, scenario.path.parent)
     return build(kind, scenario.market.table, scenario.market.path)
 
 

@@ -32,7 +32,7 @@ def sql(folder: Path, query: str | None, form: str | None) -> None:
       amm-sim sql runs/calm
       amm-sim sql runs/calm "select agent, error, count(*) from txs group by all order by 3 desc"
       amm-sim sql runs/calm "select min(nav), max(spot) from pool" --format json
-      amm-sim sql runs/study "select point, avg(insolvent::int) from paths group by point"
+      amm-sim sql runs/study "select point, count(*), count(insolvent_after) from paths group by 1"
     """
     import polars as pl
 

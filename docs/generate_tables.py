@@ -104,9 +104,9 @@ def _events() -> Iterator[str]:
                 emitters.setdefault(snake(entry["name"]), []).append(artifact.name)
     yield "## Events"
     yield ""
-    yield f"One table for each event, `event_<name>`, with {KEYS} and the event's arguments:"
-    yield "`tx` is the transaction's number as in `txs`, `log` the place in the block. Whole numbers"
-    yield "beyond 64 bits are `whole`: `decimal(38, 0)`."
+    yield f"One table for each event, `event_<name>`, with {KEYS} and its arguments:"
+    yield "`tx` is the number of the transaction as in `txs`, `log` its place in the block. Whole"
+    yield "numbers beyond 64 bits are `whole`: `decimal(38, 0)`."
     yield ""
     yield "| table | by | columns |"
     yield "|---|---|---|"

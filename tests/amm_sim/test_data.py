@@ -74,7 +74,7 @@ def test_sql_command_formats_and_errors(folder: Path) -> None:
 
 def test_open_run_of_a_study_has_its_paths(tmp_path: Path) -> None:
     lines = [
-        {"point": "a", "seed": s, "insolvent": s % 2 == 0, "metrics": {"x": 0.5 * s}}
+        {"point": "a", "seed": s, "insolvent_after": 60 if s % 2 else None, "metrics": {"x": 0.5 * s}}
         for s in range(4)
     ]
     text = "\n".join(json.dumps(line) for line in lines) + '\n{"point": "b", "se'
@@ -83,8 +83,8 @@ def test_open_run_of_a_study_has_its_paths(tmp_path: Path) -> None:
     study = amm_sim.open_run(tmp_path)
     assert study.tables == ["paths"]
     assert len(study["paths"]) == 4
-    found = study.sql("select avg(insolvent::int) p, max(metrics.x) m from paths")
-    assert found.row(0) == (0.5, 1.5)
+    found = study.sql("select count(insolvent_after) n, max(metrics.x) m from paths")
+    assert found.row(0) == (2, 1.5)
     assert study.manifest == {"scenario": "x"}
 
 
