@@ -25,6 +25,9 @@ contract MarginEngine is IMarginEngine {
         int256[8] nodes;
     }
 
+    /// @dev A guard that never had a price says 0: views answer all the same.
+    Wad private constant LEAST_SPOT = Wad.wrap(1);
+
     IOracleGuard private immutable ORACLE;
     IGreekLedger private immutable LEDGER;
     IOptionMarket private immutable MARKET;
@@ -207,7 +210,7 @@ contract MarginEngine is IMarginEngine {
             g.calls[k++] = legs[i].id.isCallOf();
         }
         (g.strikes, g.vols) = LEDGER.volsAt(expiry, indices);
-        g.spot = spot.raw();
+        g.spot = spot.maxWad(LEAST_SPOT).raw();
         g.secondsLeft = expiry.since(blockTime());
     }
 
@@ -254,6 +257,7 @@ contract MarginEngine is IMarginEngine {
 
     function openMarks(Wad spot) external view returns (Wad longs, Wad shorts) {
         Timestamp[] memory expiries = LEDGER.expiries();
+        spot = spot.maxWad(LEAST_SPOT);
         for (uint256 i; i < expiries.length; ++i) {
             (Wad long, Wad short) = _marksOf(expiries[i], spot);
             (longs, shorts) = (longs + long, shorts + short);

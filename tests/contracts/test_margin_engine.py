@@ -290,6 +290,16 @@ def test_short_put_in_the_money_needs_no_more_than_its_strike(boards: Boards) ->
     assert mark + initial <= 6000
 
 
+def test_views_answer_without_a_price(boards: Boards) -> None:
+    """A guard whose feeds died before it ever accepted a price says 0."""
+    packed, _ = boards.leg(boards.expiries[3], 3, False, -1)
+    mark, initial, _, _ = boards.margin([packed], 0)
+    assert mark == pytest.approx(2000)
+    assert mark + initial <= 2000 + 1e-9
+    marks = boards.pool.view("margin", "openMarks", 0)
+    assert marks["longs"] < WAD  # 20 calls, worth nothing
+
+
 def test_legs_of_different_expiries_do_not_net(boards: Boards) -> None:
     sold, a = boards.leg(boards.expiries[2], 3, True, -1)
     bought, b = boards.leg(boards.expiries[3], 3, True, 1)
