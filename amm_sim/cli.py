@@ -29,6 +29,7 @@ from amm_sim.cli_sweep import STUDY, sweep, write_report
 from amm_sim.errors import AmmSimError, ScenarioError, SetupError
 
 if TYPE_CHECKING:
+    from amm_sim.chain.anvil import Fork
     from amm_sim.scenario import Scenario
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -102,6 +103,11 @@ cli.add_command(policies)
 )
 @click.option("--fork-url", help="Fork this chain; the protocol is deployed on top.")
 @click.option("--fork-block", type=click.IntRange(0), help="Block to fork at.")
+@click.option(
+    "--fork-cache",
+    type=click.Path(path_type=Path),
+    help="Folder that keeps what the fork asks for: with it, later runs need no network.",
+)
 def run(
     scenario: Path,
     seed: int | None,
@@ -111,6 +117,7 @@ def run(
     port: int,
     fork_url: str | None,
     fork_block: int | None,
+    fork_cache: Path | None,
 ) -> None:
     """Run SCENARIO and write manifest.json, eval.json, report.html and the tables.
 
@@ -128,8 +135,10 @@ def run(
         wanted |= _data(scenario, data)
     loaded = scenarios.load(scenario, wanted)
     folder = out or Path("runs") / loaded.name
-    reproduce = _command(scenario, loaded.run.seed, data, changes, fork_url, fork_block)
-    fork = Fork(fork_url, fork_block) if fork_url else None
+    fork = Fork(fork_url, fork_block, fork_cache) if fork_url else None
+    if fork is None and (fork_block, fork_cache) != (None, None):
+        raise ScenarioError("--fork-url", None, "the chain whose block is meant")
+    reproduce = _command(scenario, loaded.run.seed, data, changes, fork)
     node = assemble.Node(port, fork)
     line = _Line(loaded.name, loaded.run.block_seconds)
     try:
@@ -202,15 +211,16 @@ def _command(
     seed: int,
     data: Path | None,
     changes: tuple[str, ...],
-    fork_url: str | None,
-    fork_block: int | None,
+    fork: Fork | None,
 ) -> str:
     words = ["amm-sim", "run", str(scenario), "--seed", str(seed)]
     words += ["--data", str(data)] if data else []
     for change in changes:
         words += ["--set", change]
-    words += ["--fork-url", fork_url] if fork_url else []
-    words += ["--fork-block", str(fork_block)] if fork_block is not None else []
+    if fork is not None:
+        words += ["--fork-url", fork.url]
+        words += ["--fork-block", str(fork.block)] if fork.block is not None else []
+        words += ["--fork-cache", str(fork.cache)] if fork.cache is not None else []
     return shlex.join(words)
 
 

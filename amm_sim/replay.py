@@ -95,6 +95,9 @@ def script(tape: Tape) -> Script:
     if missing or calls.is_empty() or blocks.is_empty():
         what = f"without {missing[0]}" if missing else "without recorded transactions"
         raise ScenarioError("run", tape.manifest.get("scenario"), f"{what}: run it again")
+    if any(key not in ("url", "block", "cache") for key in tape.manifest["tables"].get("fork", {})):
+        what = "on a fork's own contracts, whose code and balances were set: run it again"
+        raise ScenarioError("run", tape.manifest.get("scenario"), what)
     first = blocks["block"][0]
     by_block: dict[int, list[Call]] = {}
     times: dict[int, int] = {}
