@@ -74,7 +74,7 @@ def test_sql_command_formats_and_errors(folder: Path) -> None:
 
 def test_open_run_of_a_study_has_its_paths(tmp_path: Path) -> None:
     lines = [
-        {"point": "a", "seed": s, "insolvent_after": 60 if s % 2 else None, "metrics": {"x": 0.5 * s}}
+        {"point": "a", "seed": s, "insolvent_after": [None, 60][s % 2], "metrics": {"x": s / 2}}
         for s in range(4)
     ]
     text = "\n".join(json.dumps(line) for line in lines) + '\n{"point": "b", "se'

@@ -30,7 +30,7 @@ MAY: dict[str, set[str]] = {
     "data": VALUES,
 }
 """Part -> parts of ours that it may import, besides itself."""
-COMMANDS = {"cli", "cli_prove", "cli_replay", "cli_shrink", "cli_sql", "cli_sweep"}
+COMMANDS = {"cli", "cli_policies", "cli_prove", "cli_replay", "cli_shrink", "cli_sql", "cli_sweep"}
 ROOTS = {"", "assemble", "paths", "cluster", "proofs"} | COMMANDS
 ROOTS |= {"replay", "divergence", "shrink", "foundry", "notebook", "plugins"}
 """Composition roots: free."""
