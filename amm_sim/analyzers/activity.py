@@ -35,7 +35,7 @@ def trades(tape: Tape) -> tuple[int, int]:
 
 
 def _largest(frame: pl.DataFrame, column: str) -> float:
-    return float(frame[column].cast(pl.Float64).max() or 0.0) if len(frame) else 0.0
+    return float(floats(frame, column).max()) if len(frame) else 0.0
 
 
 def metrics(tape: Tape) -> list[Metric]:
