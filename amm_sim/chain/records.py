@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -23,6 +24,7 @@ HEAD: dict[str, Any] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def snake(name: str) -> str:
     """``BadDebt`` -> ``bad_debt``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).strip("_").lower()
