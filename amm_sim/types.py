@@ -388,6 +388,8 @@ class PoolView:
     """Ordered at a venue that fills later, and not filled yet."""
     hedge_trade: float = 0.0
     """What the policy would trade now."""
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What follows from all this alone and one agent has already reckoned: the next need not."""
 
 
 @dataclass(frozen=True, slots=True)

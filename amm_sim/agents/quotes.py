@@ -80,12 +80,14 @@ def tradeable(pool: PoolView) -> list[ExpiryView]:
 
 def quotes(pool: PoolView, low: float, high: float) -> list[Quote]:
     """Quotes of all tradeable series with |delta| in [low, high], in the order of the boards."""
-    found = (
-        quote_of(pool, expiry, index, is_call)
-        for expiry in tradeable(pool)
-        for index in range(len(expiry.strikes))
-        for is_call in (True, False)
-    )
+    found = pool.memo.get("quotes")
+    if found is None:
+        found = pool.memo["quotes"] = [
+            quote_of(pool, expiry, index, is_call)
+            for expiry in tradeable(pool)
+            for index in range(len(expiry.strikes))
+            for is_call in (True, False)
+        ]
     return [quote for quote in found if low <= abs(quote.delta) <= high]
 
 

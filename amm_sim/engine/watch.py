@@ -31,12 +31,8 @@ class Sight:
     view: AccountView
     time: int
     spot: float
-
-    @property
-    def exposed(self) -> bool:
-        """Whether it has shorts or is in auction."""
-        view = self.view
-        return view.auction_started > 0 or any(leg.size < 0.0 for leg in view.legs)
+    exposed: bool
+    """Whether it has shorts or is in auction."""
 
 
 class Watch:
@@ -68,7 +64,8 @@ class Watch:
     def see(self, views: Iterable[AccountView], time: int, spot: float) -> None:
         """Fresh views."""
         for view in views:
-            self._sights[view.address] = Sight(view, time, spot)
+            exposed = view.auction_started > 0 or any(leg.size < 0.0 for leg in view.legs)
+            self._sights[view.address] = Sight(view, time, spot, exposed)
 
     def view(self, address: str) -> AccountView | None:
         """What is known of an account."""
