@@ -100,3 +100,23 @@ def test_no_node_is_a_chain_error() -> None:
         port = listener.getsockname()[1]
     with pytest.raises(ChainError, match="no node"):
         Rpc(port)
+
+
+def test_pipeline_runs_batches_in_order_with_work_in_between(chain: Chain) -> None:
+    height = chain.block
+    done: list[str] = []
+    batches = [[("evm_mine", [])], [("eth_blockNumber", [])]] * 20
+    answers = chain.rpc.pipeline(batches, lambda: done.append("work"))
+    assert [int(each, 16) for (each,) in answers[1::2]] == list(range(height + 1, height + 21))
+    assert done == ["work"]
+
+
+def test_pipeline_error_of_the_work_is_raised_and_the_connection_stays_in_step(
+    chain: Chain,
+) -> None:
+    def broken() -> None:
+        raise ValueError("disk full")
+
+    with pytest.raises(ValueError, match="disk full"):
+        chain.rpc.pipeline([[("evm_mine", [])], [("eth_chainId", [])]], broken)
+    assert chain.rpc.call("web3_clientVersion").startswith("anvil")

@@ -291,3 +291,17 @@ def test_snapshot_equals_the_contracts_own_views(prepared: Prepared) -> None:
             )
             assert (seen["liquidatable"], seen["margin"]) == (below, margin)
             assert seen["legs"] == prepared.deployment.at(chain, "market").call("legsOf", account)
+
+
+def test_accounts_read_only_when_touched_hold_what_the_chain_says(prepared: Prepared) -> None:
+    for simulation in prepared.paths([5]):
+        owners = [a.address for a in simulation.actors if a.kind in ("retail", "short_seller")]
+        for _ in range(60):
+            simulation.step()
+            for state in prepared.pool.accounts(owners):
+                fresh = prepared.pool.account_view(state)
+                known = simulation._watch.view(fresh.address)
+                if known is not None:
+                    assert known.legs == fresh.legs
+                    assert (known.balance, known.wallet) == (fresh.balance, fresh.wallet)
+        assert all(simulation._watch.view(address) for address in owners)
