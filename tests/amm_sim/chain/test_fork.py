@@ -152,8 +152,9 @@ def test_run_with_a_fork_block_without_a_url_is_one_line() -> None:
 
 
 def test_shadow_begins_with_the_live_round_and_keeps_the_address(live: Live) -> None:
-    loaded = scenario.load(SMALL, {"fork.push_feed": live.feed, "run.duration": 60})
-    with assemble.prepare(loaded, node=live.node()) as prepared:
+    where = {"fork.url": live.chain.anvil.url, "fork.block": live.block}
+    loaded = scenario.load(SMALL, {**where, "fork.push_feed": live.feed, "run.duration": 60})
+    with assemble.prepare(loaded) as prepared:
         first = prepared.chain.call(live.feed, "MockPushFeed", "getRoundData", 1)
         assert list(first.values() if isinstance(first, dict) else first)[1:4] == [
             98_765_000_000,
@@ -168,7 +169,8 @@ def test_cache_second_run_needs_no_upstream_and_gives_the_same_digest(
     artifacts: Artifacts, tmp_path: Path
 ) -> None:
     def digest(node: Node, changes: Mapping[str, Any]) -> str:
-        with assemble.prepare(scenario.load(SMALL, changes), node=node) as prepared:
+        loaded = scenario.load(SMALL, changes)
+        with assemble.prepare(loaded, artifacts=artifacts, node=node) as prepared:
             simulation = prepared.simulation()
             simulation.run()
             return simulation.digest
