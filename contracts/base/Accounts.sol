@@ -18,7 +18,7 @@ import {SWad, SeriesId, Timestamp, Wad, seriesId} from "../types/Units.sol";
 /// Balances, legs, open interest, exposures, and the token movements behind them.
 abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     using Packing for uint256;
-    using Packing for uint256[3];
+    using Packing for uint256[2];
     using SafeCastLib for uint256;
     using SafeTransferLib for address;
     using TokenUnits for uint256;
@@ -50,8 +50,8 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     mapping(SeriesId => uint256) internal _interest;
     /// Participants of an expiry as a linked list that starts at the zero address.
     mapping(Timestamp => mapping(address => address)) internal _next;
-    mapping(address => uint256[3]) private _exposures;
-    uint256[3] private _uncovered;
+    mapping(address => uint256[2]) private _exposures;
+    uint256[2] private _uncovered;
     uint256 private _total;
     address[] private _list;
 
@@ -104,10 +104,10 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     }
 
     function uncovered() external view returns (Wad current, Wad[8] memory nodes) {
-        uint256[3] memory words = _uncovered;
-        current = words.exposureAt(0);
+        uint256[2] memory words = _uncovered;
+        current = words.exposureNow();
         for (uint256 i; i < 8; ++i) {
-            nodes[i] = words.exposureAt(i + 1);
+            nodes[i] = words.exposureAt(i);
         }
     }
 
@@ -193,34 +193,43 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------ margin and exposure
 
-    /// @dev Recomputes the account's exposure. Returns whether it meets its initial margin.
-    function _touch(address account, Wad spot) internal returns (bool ok, MarginView memory state) {
+    /// @dev Recomputes the account's exposure.
+    function _touch(address account, Wad spot) internal {
         Account memory a = _accounts[account];
-        if (a.shorts == 0) {
-            if (a.exposed) _expose(account, [uint256(0), 0, 0]);
-            return (true, state);
-        }
-        Wad current;
-        Wad[8] memory nodes;
-        (ok, state, current, nodes) = MARGIN.assess(_legsOf(account), Wad.wrap(a.balance), spot);
-        uint256[3] memory words = Packing.exposure(current, nodes);
-        if (a.exposed || words[0] | words[1] | words[2] != 0) _expose(account, words);
+        if (a.shorts == 0) return _cover(account, a.exposed);
+        (Wad current, Wad[8] memory nodes) = MARGIN.exposureFor(_legsOf(account), Wad.wrap(a.balance), spot);
+        _setExposure(account, a.exposed, current, nodes);
     }
 
+    /// @dev The same for an account that must meet its initial margin.
     function _requireInitial(address account, Wad spot) internal {
-        (bool ok, MarginView memory state) = _touch(account, spot);
+        Account memory a = _accounts[account];
+        if (a.shorts == 0) return _cover(account, a.exposed);
+        (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes) =
+            MARGIN.assess(_legsOf(account), Wad.wrap(a.balance), spot);
         if (!ok) revert InsufficientMargin(state.equity, state.initialMargin);
+        _setExposure(account, a.exposed, current, nodes);
     }
 
-    function _expose(address account, uint256[3] memory words) private {
-        uint256[3] storage own = _exposures[account];
-        for (uint256 i; i < 3; ++i) {
+    /// @dev Without shorts there is nothing to cover.
+    function _cover(address account, bool exposed) private {
+        if (exposed) _expose(account, [uint256(0), 0]);
+    }
+
+    function _setExposure(address account, bool exposed, Wad current, Wad[8] memory nodes) private {
+        uint256[2] memory words = Packing.exposure(current, nodes);
+        if (exposed || words[0] | words[1] != 0) _expose(account, words);
+    }
+
+    function _expose(address account, uint256[2] memory words) private {
+        uint256[2] storage own = _exposures[account];
+        for (uint256 i; i < 2; ++i) {
             uint256 before = own[i];
             if (before == words[i]) continue;
             own[i] = words[i];
             _uncovered[i] = _uncovered[i] - before + words[i];
         }
-        _accounts[account].exposed = words[0] | words[1] | words[2] != 0;
+        _accounts[account].exposed = words[0] | words[1] != 0;
     }
 
     // ------------------------------------------------------------ tokens; amounts are whole token units in wads

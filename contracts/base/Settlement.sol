@@ -177,7 +177,7 @@ abstract contract Settlement is Accounts {
     /// @dev All debtors have paid: claims become payable at the pool's scale, the rest of them is written off.
     function _snapshot(Timestamp expiry, Settled storage s) private {
         Wad scale = VAULT.solvency().scale;
-        VAULT.assess();
+        if (scale.raw() < ONE != VAULT.insolvent()) VAULT.assess();
         s.scale = uint64(scale.raw());
         s.payable_ = uint128(Wad.wrap(s.claims).mulUp(scale).raw());
         _settledLongs -= s.claims - s.payable_;

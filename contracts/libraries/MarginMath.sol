@@ -86,8 +86,8 @@ library MarginMath {
 
     function requirement(Group memory g, MarginParams memory p) internal pure returns (Requirement memory r) {
         int256[STATES] memory debts = _debts(g, p);
-        r.mark = debts[NOW];
-        uint256 loss = _maxLoss(debts, p);
+        r.mark = _ceilWad(debts[NOW]);
+        uint256 loss = _maxLoss(debts, r.mark, p);
         (uint256 contracts, uint256 legs) = _shorts(g);
         uint256 shortSpot = FixedPointMathLib.fullMulDivUp(contracts, g.spot, ONE);
         uint256 charge = p.positionCharge.raw() * legs;
@@ -101,15 +101,12 @@ library MarginMath {
 
     // ------------------------------------------------------------ states
 
-    /// @dev What the legs owe in every state.
+    /// @dev What the legs owe in every state, times 1e18.
     function _debts(Group memory g, MarginParams memory p) private pure returns (int256[STATES] memory debts) {
         Grid memory grid = _grid(g, p);
         for (uint256 i; i < g.sizes.length; ++i) {
             Black76.checkRange(grid.spots[SPOTS - 1], g.strikes[i].raw());
             _addLeg(debts, grid, _totals(grid, g.vols[i], p), g.strikes[i].raw(), g.sizes[i], g.calls[i]);
-        }
-        for (uint256 s; s < STATES; ++s) {
-            debts[s] = _ceilWad(debts[s]);
         }
     }
 
@@ -197,14 +194,20 @@ library MarginMath {
     }
 
     /// @dev Largest increase of the debt over the grid and the damped tails.
-    function _maxLoss(int256[STATES] memory debts, MarginParams memory p) private pure returns (uint256 loss) {
+    function _maxLoss(int256[STATES] memory debts, int256 now_, MarginParams memory p)
+        private
+        pure
+        returns (uint256 loss)
+    {
         int256 worst = debts[NOW];
-        for (uint256 s; s < GRID_STATES; ++s) {
-            worst = FixedPointMathLib.max(worst, debts[s]);
+        unchecked {
+            for (uint256 s; s < GRID_STATES; ++s) {
+                worst = FixedPointMathLib.max(worst, debts[s]);
+            }
         }
-        loss = uint256(worst - debts[NOW]);
-        loss = FixedPointMathLib.max(loss, _damped(debts[TAIL_DOWN], debts[NOW], p.tailDownWeight));
-        loss = FixedPointMathLib.max(loss, _damped(debts[TAIL_UP], debts[NOW], p.tailUpWeight));
+        loss = uint256(_ceilWad(worst) - now_);
+        loss = FixedPointMathLib.max(loss, _damped(_ceilWad(debts[TAIL_DOWN]), now_, p.tailDownWeight));
+        loss = FixedPointMathLib.max(loss, _damped(_ceilWad(debts[TAIL_UP]), now_, p.tailUpWeight));
     }
 
     function _damped(int256 tail, int256 now_, Wad weight) private pure returns (uint256) {

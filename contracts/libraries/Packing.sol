@@ -8,9 +8,13 @@ import {SWad, SeriesId, Wad} from "../types/Units.sol";
 library Packing {
     uint256 internal constant LOT = 1e12;
     uint256 private constant HALF = 128;
-    uint256 private constant LANE = 85;
-    uint256 private constant LANE_MAX = (1 << 84) - 1; // the spare bit takes the pool's sum
-    uint256 private constant EXPOSURE_UNIT = 1e9;
+    uint256 private constant NOW_LANE = 102;
+    uint256 private constant NODE_LANE = 51;
+    uint256 private constant NOW_UNIT = 1e9;
+    uint256 private constant NODE_UNIT = 1e14;
+    /// @dev What one account can show at most; the rest of a lane takes the pool's sum.
+    uint256 private constant NOW_MAX = (1 << 90) - 1;
+    uint256 private constant NODE_MAX = (1 << 45) - 1;
 
     // ------------------------------------------------------------ a leg: series id << 64 | lots as int64
 
@@ -53,23 +57,33 @@ library Packing {
         return lots >= 0 ? uint256(lots) << HALF : uint256(-lots);
     }
 
-    // ------------------------------------------------------------ exposure: now and 8 nodes, 9 lanes in 3 words
+    // ------------------------------------------------------------ exposure: now and 8 nodes in two words
 
-    /// @notice Lanes of 85 bits in units of 1e-9 quote, rounded up; words of accounts add up to the pool's.
-    function exposure(Wad current, Wad[8] memory nodes) internal pure returns (uint256[3] memory words) {
-        words[0] = _lane(current, 0) | _lane(nodes[0], 1) | _lane(nodes[1], 2);
-        words[1] = _lane(nodes[2], 0) | _lane(nodes[3], 1) | _lane(nodes[4], 2);
-        words[2] = _lane(nodes[5], 0) | _lane(nodes[6], 1) | _lane(nodes[7], 2);
+    /// @notice The debt of now in 102 bits of 1e-9 quote and three nodes, then five nodes; nodes in 51 bits of 1e-4
+    /// quote. All rounded up; words of accounts add up to the pool's.
+    function exposure(Wad current, Wad[8] memory nodes) internal pure returns (uint256[2] memory words) {
+        words[0] = _units(current, NOW_UNIT, NOW_MAX);
+        for (uint256 i; i < 8; ++i) {
+            (uint256 word, uint256 shift) = _place(i);
+            words[word] |= _units(nodes[i], NODE_UNIT, NODE_MAX) << shift;
+        }
     }
 
-    /// @notice Lane i of three words: 0 = now, 1.. = nodes.
-    function exposureAt(uint256[3] memory words, uint256 i) internal pure returns (Wad) {
-        uint256 lane = words[i / 3] >> LANE * (i % 3) & ((1 << LANE) - 1);
-        return Wad.wrap(lane * EXPOSURE_UNIT);
+    function exposureNow(uint256[2] memory words) internal pure returns (Wad) {
+        return Wad.wrap((words[0] & ((1 << NOW_LANE) - 1)) * NOW_UNIT);
     }
 
-    function _lane(Wad amount, uint256 i) private pure returns (uint256) {
-        uint256 units = (amount.raw() + EXPOSURE_UNIT - 1) / EXPOSURE_UNIT;
-        return (units > LANE_MAX ? LANE_MAX : units) << LANE * i;
+    function exposureAt(uint256[2] memory words, uint256 node) internal pure returns (Wad) {
+        (uint256 word, uint256 shift) = _place(node);
+        return Wad.wrap((words[word] >> shift & ((1 << NODE_LANE) - 1)) * NODE_UNIT);
+    }
+
+    function _place(uint256 node) private pure returns (uint256 word, uint256 shift) {
+        return node < 3 ? (0, NOW_LANE + NODE_LANE * node) : (1, NODE_LANE * (node - 3));
+    }
+
+    function _units(Wad amount, uint256 unit, uint256 most) private pure returns (uint256) {
+        uint256 units = (amount.raw() + unit - 1) / unit;
+        return units > most ? most : units;
     }
 }
