@@ -116,6 +116,7 @@ def _flows(tape: Tape, pool: pl.DataFrame) -> dict[str, float]:
     uncovered = floats(pool, "uncovered")
     return {
         "fees": _after_start(tape, pool, "traded", "result_fee") * (1.0 - share),
+        "inventory fees": _after_start(tape, pool, "traded", "result_inventory"),
         "liquidation penalties": _after_start(tape, pool, "bid_filled", "penalty") * to_vault,
         "credit losses": -debt - float(uncovered[-1] - uncovered[0]),
         LP_FLOWS: float(flows[-1] - flows[0]),

@@ -83,8 +83,20 @@ def crash_tape() -> Tape:
             ),
             event(
                 "traded",
-                {"block": 2, "time": START + HOUR, "size": d("1.5"), "result_fee": d(4)},
-                {"block": 3, "time": START + 2 * HOUR, "size": d(-1), "result_fee": d(6)},
+                {
+                    "block": 2,
+                    "time": START + HOUR,
+                    "size": d("1.5"),
+                    "result_fee": d(4),
+                    "result_inventory": d(3),
+                },
+                {
+                    "block": 3,
+                    "time": START + 2 * HOUR,
+                    "size": d(-1),
+                    "result_fee": d(6),
+                    "result_inventory": d(-1),
+                },
             ),
             event("hedged", {"block": 2, "time": START + HOUR, "size": d(1), "cost": d("0.5")}),
             event("margin_moved", {"block": 2, "time": START + HOUR, "amount": d(10)}),
