@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from amm_sim.analyzers import activity, explain, hedging, losses, solvency
 from amm_sim.tape import Tape
-from amm_sim.types import Evaluation
+from amm_sim.types import LP_FLOWS, Evaluation
 from amm_sim.units import from_wad
 
 __all__ = ["evaluate"]
@@ -21,7 +21,7 @@ def evaluate(tape: Tape) -> Evaluation:
     terms = explain.explain(tape)
     return Evaluation(
         insolvent=state.insolvent_at is not None,
-        verdict=verdict(tape, state),
+        verdict=verdict(tape, state, profit(terms)),
         metrics=tuple(metrics),
         explain=tuple((name, from_wad(value)) for name, value in terms),
         refusals=tuple(activity.refusals(tape)),
@@ -29,14 +29,18 @@ def evaluate(tape: Tape) -> Evaluation:
     )
 
 
-def verdict(tape: Tape, state: solvency.Solvency) -> str:
+def profit(terms: list[tuple[str, int]]) -> float:
+    """What the pool earned: the change of NAV without what liquidity providers moved, in quote."""
+    return from_wad(sum(value for name, value in terms if name != LP_FLOWS))
+
+
+def verdict(tape: Tape, state: solvency.Solvency, earned: float) -> str:
     """The answer in a sentence or two."""
-    change = state.nav_end - state.nav_start
     debt = sum(losses.bad_debt(tape).values())
     tail = (
         f"Its share price fell at most {state.drawdown:.1%} from a peak, accounts left {debt:,.0f} "
-        "of bad debt, and it "
-        f"ended with a net asset value of {state.nav_end:,.0f} ({change:+,.0f})."
+        f"of bad debt, and it ended with a net asset value of {state.nav_end:,.0f} after "
+        f"{'earning' if earned >= 0 else 'losing'} {abs(earned):,.0f}."
     )
     if state.insolvent_at is None:
         return f"The pool stayed solvent: it could pay every long in full at every block. {tail}"

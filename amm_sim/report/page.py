@@ -40,6 +40,7 @@ TILES = (
     ("trades_bought", "option trades, trader buys"),
     ("trades_sold", "option trades, trader sells"),
     ("auctions", "liquidation auctions"),
+    ("insolvent_fills", "insolvent fills, paid by the insurance fund"),
     ("closed_by_pool", "insolvent accounts closed by the pool"),
     ("mode_changes", "changes of mode"),
 )

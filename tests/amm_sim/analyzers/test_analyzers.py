@@ -176,3 +176,7 @@ def test_metric_names_are_unique() -> None:
 
 def test_verdict_names_the_time_of_insolvency() -> None:
     assert "12 Mar 2020 02:00 UTC" in evaluate(crash_tape()).verdict
+
+
+def test_verdict_counts_no_deposit_as_profit() -> None:
+    assert "after losing 125." in evaluate(crash_tape()).verdict
