@@ -66,11 +66,15 @@ abstract contract World is Base {
         pull = new MockPullFeed();
         volFeed = new MockVolFeed();
         policy = _new("BandPolicy", abi.encode(bandParams()));
-        venue = PerpVenue(_new("PerpVenue", abi.encode(token, perpParams())));
+        venue = newVenue();
         _predict();
         _create();
         token.mint(address(venue), 1e18);
         post(SPOT);
+    }
+
+    function newVenue() internal virtual returns (PerpVenue) {
+        return PerpVenue(_new("PerpVenue", abi.encode(token, perpParams())));
     }
 
     function _predict() private {
