@@ -82,6 +82,26 @@ contract LiquidationAuctionTest is MarketBase {
         auction.start(CAROL);
     }
 
+    /// Below maintenance at the price, above it at the band's favourable side: not liquidatable.
+    function test_start_withinTheBand_isRefused() public {
+        _distress(2300e18);
+        uint256 spot = 2300e18;
+        while (!_below(spot)) spot += 1e18;
+        post(spot);
+        uint256 id = vm.snapshotState();
+        auction.start(CAROL);
+        vm.revertToState(id);
+        pull.post(PULL_ID, int64(uint64(spot / 1e10)), 4e8, -8, block.timestamp); // 4 of confidence either way
+        check(_below(oracle.read().price.raw()) && !_below(oracle.read().low.raw()), "straddles");
+        vm.expectPartialRevert(ILiquidationAuction.Healthy.selector);
+        auction.start(CAROL);
+    }
+
+    function _below(uint256 spot) private view returns (bool) {
+        MarginView memory m = margin.marginFor(market.legsOf(CAROL), market.balanceOf(CAROL), _w(spot));
+        return m.equity < m.maintenanceMargin.signed();
+    }
+
     function test_bid_partial_restoresTheBuffer() public {
         _distress(2450e18);
         MarginView memory m = margin.marginOf(CAROL);
