@@ -33,7 +33,7 @@ def expiry(days, settlement=0.0):
 
 def see(now=0, spot=200.0, pushed=200.0, pushed_at=START - 60, expiries=(), **truth):
     time = START + now
-    names = PoolView.__dataclass_fields__
+    names = [name for name, spec in PoolView.__dataclass_fields__.items() if spec.init]
     plain = dict.fromkeys(names, 0.0) | {
         "time": time,
         "mode": Mode.NORMAL,
