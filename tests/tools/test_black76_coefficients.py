@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mpmath import mpf
+from mpmath import mp, mpf
 
 from tools.black76_coefficients import TARGETS, constants, fit, largest_error, load
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "libraries" / "Black76.sol"
 DECLARED = re.compile(r"uint256 (?:private|internal) constant (\w+) =\s+(0x[0-9a-f]+);")
+
+
+@pytest.fixture(autouse=True)
+def _digits() -> Iterator[None]:
+    """The script's own precision, whatever another test has left."""
+    with mp.workdps(60):
+        yield
 
 
 def test_constants_of_source_equal_those_of_script() -> None:
