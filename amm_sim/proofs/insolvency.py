@@ -151,13 +151,6 @@ def _trade(world: World, case: Case, start: int, series: SeriesKey, liquidity: i
 
 def _settle(world: World, series: SeriesKey, price: float) -> float:
     """Settles at ``price``; what longs were owed and not paid, in quote."""
-    expiry = series.expiry
-    round_id = int(world.call("push", "latestRound")) + 1
-    calls = [
-        *world.publish(price, expiry),
-        (DEPLOYER, "market", "settleExpiry", (expiry, round_id)),
-        (DEPLOYER, "market", "sweep", (expiry, 10)),
-    ]
-    world.block(expiry + 1, calls)
+    world.settle(series.expiry + 1, series.expiry, price)
     settled = world.events("AccountSettled")
     return from_wad(sum(max(0, event["owed"] - event["paid"]) for event in settled))

@@ -71,7 +71,7 @@ def replay(
         if done:
             marks.append(_profit(world, liquidity))
         hedges += done
-    _settle(world, prices[-1], expiry)
+    world.settle(expiry, expiry, prices[-1])
     profit = _profit(world, liquidity)
     cost = sum(from_wad(hedge["cost"]) for hedge in hedges)
     return Replay(premium, profit, min([*marks, profit]), len(hedges), cost)
@@ -87,13 +87,3 @@ def _sell(world: World, start: int, expiry: int, spot: float) -> float:
     refresh = (DEPLOYER, "ledger", "refresh", (expiry,))
     world.block(start, [*world.publish(spot, start), refresh, *trades], optional=[HEDGE])
     return sum(from_wad(event["result"]["cash"]) for event in world.events("Traded"))
-
-
-def _settle(world: World, price: float, expiry: int) -> None:
-    round_id = int(world.call("push", "latestRound")) + 1
-    calls = [
-        *world.publish(price, expiry),
-        (DEPLOYER, "market", "settleExpiry", (expiry, round_id)),
-        (DEPLOYER, "market", "sweep", (expiry, 10)),
-    ]
-    world.block(expiry, calls)

@@ -104,6 +104,16 @@ class World:
         decoded = (self.chain.codec.event(log) for log in logs)
         return [event.args for event in decoded if event is not None and event.name == name]
 
+    def settle(self, time: int, expiry: int, price: float) -> None:
+        """Publishes ``price`` for ``expiry``, settles and sweeps it, in a block at ``time``."""
+        round_id = int(self.call("push", "latestRound")) + 1
+        calls: list[Call] = [
+            *self.publish(price, expiry),
+            (DEPLOYER, "market", "settleExpiry", (expiry, round_id)),
+            (DEPLOYER, "market", "sweep", (expiry, 10)),
+        ]
+        self.block(time, calls)
+
     def fund(self, time: int, liquidity: int, trader: int) -> None:
         """The provider brings ``liquidity`` wei, the trader deposits ``trader`` wei."""
         self.block(
