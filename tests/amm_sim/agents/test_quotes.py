@@ -20,8 +20,8 @@ from amm_sim.pricing.single import black
 from amm_sim.types import LegView, Smile
 
 
+@mp.workdps(30)
 def exact(forward, strike, years, vol, is_call):
-    mp.mp.dps = 30
     deviation = mp.mpf(vol) * mp.sqrt(mp.mpf(years))
     d1 = mp.log(mp.mpf(forward) / strike) / deviation + deviation / 2
     call = forward * mp.ncdf(d1) - strike * mp.ncdf(d1 - deviation)
