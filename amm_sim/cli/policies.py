@@ -47,7 +47,7 @@ def policies(paths: int, workers: int | None, out: Path, table_only: bool) -> No
 
 def _run(name: str, paths: int, workers: int | None, folder: Path) -> None:
     from amm_sim import scenario
-    from amm_sim.cli_sweep import Place, run_study
+    from amm_sim.cli.sweep import Place, run_study
 
     loaded = scenario.load(FOLDER / f"{name}.toml")
     first = loaded.run.seed

@@ -79,7 +79,7 @@ def sweep(
       amm-sim sweep scenarios/studies/crash_gbm.toml --paths 1000 --until 0.03
     """
     from amm_sim import scenario as scenarios
-    from amm_sim.cli import literals
+    from amm_sim.cli.changes import literals
 
     wanted = literals(changes)
     loaded = scenarios.load(scenario, wanted)
