@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 #   PYTHON=/path/to/python3.12  another interpreter      NODE=wheel  ignore the machine's Node
-#   ARGS="-k auction -n 2"      further arguments of test and fuzz
+#   ARGS="-k auction -n 0"      further arguments of test and fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test fuzz check format bench docs golden lock clean
@@ -23,7 +23,7 @@ demo: build  ## Live through Black Thursday and write runs/demo/report.html
 	$(BIN)/amm-sim run scenarios/black_thursday.toml --out runs/demo
 
 test: build  ## Run all tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 fuzz: setup  ## Run the Foundry fuzz and invariant tests of the contracts
 	$(BIN)/forge test $(ARGS)

@@ -27,6 +27,7 @@ from amm_sim.chain.pool import Block
 from amm_sim.data import Run
 from amm_sim.engine.recorder import Recorder
 from amm_sim.errors import ChainError, ScenarioError
+from amm_sim.manifest import manifest
 from amm_sim.types import AccountView, Order, PoolView
 
 
@@ -169,7 +170,7 @@ class World:
         return self.simulation.index == self.simulation.blocks
 
     def _manifest(self, state: str) -> dict[str, Any]:
-        return assemble.manifest(self.prepared, self.simulation, state, "")
+        return manifest(self.prepared, self.simulation, state, "")
 
     def _records(self) -> Run:
         if self._run is None:

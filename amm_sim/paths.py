@@ -25,7 +25,7 @@ from typing import Any
 
 import orjson
 
-from amm_sim import assemble, scenario
+from amm_sim import assemble, scenario, tables
 from amm_sim.analyzers.paths import insolvent_after, path_metrics
 from amm_sim.assemble import Prepared
 from amm_sim.chain.artifacts import Artifacts
@@ -55,7 +55,7 @@ def points_of(
         loaded = scenario.load(path, {**changes, **row, "sweep": None})
         assemble.build_market(loaded)
         assemble.build_actors(loaded)
-        shown = scenario.plain(row)
+        shown = tables.plain(row)
         found.append(Point(point_hash(loaded, contracts), shown, loaded))
     return tuple(found)
 

@@ -23,12 +23,10 @@ from amm_sim.chain.client import DEPLOYER, GAS, LIBRARIAN, Chain
 from amm_sim.chain.deploy import Deployment
 from amm_sim.chain.orders import Transaction
 from amm_sim.chain.pool import Block, Pool, Result
-from amm_sim.engine.actors import address_of
 from amm_sim.engine.recorder import Table
 from amm_sim.errors import ChainError, ScenarioError
+from amm_sim.opening import FOUNDER
 from amm_sim.tape import Tape
-
-FOUNDER = address_of("founder")
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _points(loaded: Scenario, changes: Mapping[str, Any]) -> tuple[Any, str]:
 def _manifest(
     loaded: Scenario, plan: Plan, contracts: str, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    from amm_sim import assemble
+    from amm_sim.manifest import package_versions
 
     some = plan.points[0].changes
     words = ["amm-sim", "run", str(loaded.path), "--seed", str(request["first"])]
@@ -188,7 +188,7 @@ def _manifest(
         "points": [{"point": p.hash, "changes": p.changes} for p in plan.points],
         **request,
         "reproduce_path": shlex.join(words),
-        "versions": assemble.package_versions(),
+        "versions": package_versions(),
     }
 
 

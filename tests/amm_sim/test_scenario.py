@@ -12,7 +12,7 @@ import pytest
 
 from amm_sim import scenario
 from amm_sim.errors import ScenarioError
-from amm_sim.scenario import bounded, build
+from amm_sim.tables import bounded, build
 
 BASE = """
 question = "?"

@@ -23,14 +23,15 @@ MAY: dict[str, set[str]] = {
     "agents": VALUES | {"pricing"},
     "chain": VALUES,
     "adapters": VALUES | {"chain"},
-    "scenario": {"errors"},
+    "tables": {"errors"},
+    "scenario": {"errors", "tables"},
     "engine": VALUES,
     "analyzers": VALUES | {"pricing"},
     "report": VALUES,
     "data": VALUES,
 }
 """Part -> parts of ours that it may import, besides itself."""
-ROOTS = {"", "assemble", "paths", "cluster", "proofs", "cli"}
+ROOTS = {"", "assemble", "opening", "manifest", "paths", "cluster", "proofs", "cli"}
 ROOTS |= {"replay", "divergence", "shrink", "foundry", "notebook", "plugins"}
 """Composition roots: free."""
 

@@ -13,7 +13,7 @@ from amm_sim.engine.actors import AGENT, Actor, Bid, address_of, stream
 from amm_sim.engine.blockspace import EXPIRED, NO_PLACE, REPLACED, UNKNOWN_GAS, Blockspace, Rules
 from amm_sim.engine.mempool import Pending
 from amm_sim.errors import ScenarioError
-from amm_sim.scenario import build
+from amm_sim.tables import build
 from amm_sim.types import Order, Refresh, Trade
 from tests.amm_sim.engine.test_mempool import Idle
 
