@@ -10,6 +10,9 @@ A revert of the protocol is never an exception: it is data (see ``types.Outcome`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class AmmSimError(Exception):
     """Root of every error that this project raises on purpose."""
@@ -46,3 +49,12 @@ class ChainError(AmmSimError):
 
     Anvil died, an answer was malformed, an order of transactions was violated.
     """
+
+
+def unknown(key: object, names: Iterable[str]) -> str:
+    """``unknown key: did you mean X?``, or the known names where none is near."""
+    known = sorted(names)
+    near = get_close_matches(str(key), known, 1, 0.5)
+    return "unknown key: " + (
+        f"did you mean {near[0]}?" if near else "known are " + ", ".join(known)
+    )

@@ -12,12 +12,11 @@ import typing
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from amm_sim.errors import ScenarioError
+from amm_sim.errors import ScenarioError, unknown
 
 T = TypeVar("T")
 
@@ -70,10 +69,8 @@ def known_keys(table: Mapping[str, Any], names: Sequence[str], path: str) -> Non
     """
     for key in table:
         if key not in names:
-            near = get_close_matches(key, names, 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(names)
             raise ScenarioError(
-                f"{path}.{key}" if path else key, plain(table[key]), f"unknown key: {hint}"
+                f"{path}.{key}" if path else key, plain(table[key]), unknown(key, names)
             )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from amm_sim.chain.artifacts import Artifact
-from amm_sim.errors import ChainError, ScenarioError
+from amm_sim.errors import ChainError, ScenarioError, unknown
 from amm_sim.units import from_wad, to_wad
 
 WORD = 32
@@ -194,10 +194,7 @@ def check_keys(names: list[str], value: Mapping[str, Any], path: str) -> None:
     """
     for key in value:
         if key not in names:
-            near = get_close_matches(str(key), names, 1)
-            raise CodecError(
-                f"{path}.{key}: unknown key" + (f", did you mean {near[0]}?" if near else "")
-            )
+            raise CodecError(f"{path}.{key}: {unknown(key, names)}")
     for name in names:
         if name not in value:
             raise CodecError(f"{path}.{name}: missing")
@@ -447,12 +444,7 @@ def _struct_from_decimals(kind: AbiType, value: Any, path: str) -> dict[str, Any
     names = [name for name, _ in kind.fields]
     for key in value:
         if key not in names:
-            near = get_close_matches(key, names, 1)
-            raise ScenarioError(
-                f"{path}.{key}",
-                value[key],
-                "unknown key" + (f", nearest is {near[0]}" if near else ""),
-            )
+            raise ScenarioError(f"{path}.{key}", value[key], unknown(key, names))
     for name, child in kind.fields:
         if name not in value:
             raise ScenarioError(f"{path}.{name}", None, f"missing: a {child.unit} is needed")

@@ -53,7 +53,9 @@ class Replay(Generator):
         """
         offset = (_instant(self.start) or int(times[0])) - int(times[0])
         wanted = times + offset
-        bars = self._filled(load_bars(File(self.file)).between(int(wanted[0]), int(wanted[-1])))
+        everything = load_bars(File(self.file))
+        _covered(everything, wanted)
+        bars = self._filled(everything.between(int(wanted[0]), int(wanted[-1])))
         spot = np.exp(self._sampled(bars, wanted, rng))
         return spot, _measured(spot, times)
 
@@ -82,13 +84,6 @@ class Replay(Generator):
     def _sampled(self, bars: Bars, times: Times, rng: np.random.Generator) -> Floats:
         """Log-prices at ``times``."""
         knots, logs = self._knots(bars)
-        if len(knots) == 0 or times[0] < knots[0] or times[-1] > knots[-1]:
-            covers = f"{_text(knots[0])} to {_text(knots[-1])}" if len(knots) else "nothing near"
-            raise ScenarioError(
-                "market.file",
-                bars.file,
-                f"prices from {_text(times[0])} to {_text(times[-1])}; it covers {covers}",
-            )
         if self.between == "hold":
             return np.asarray(
                 logs[np.searchsorted(knots, times, side="right") - 1], dtype=np.float64
@@ -190,3 +185,15 @@ def _instant(text: str) -> int | None:
 
 def _text(time: float) -> str:
     return datetime.fromtimestamp(int(time), UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _covered(bars: Bars, times: Times) -> None:
+    """The bars reach from the first of ``times`` to the last."""
+    first, last = bars.times[0], bars.times[-1] + bars.interval
+    if times[0] < first or times[-1] > last:
+        raise ScenarioError(
+            "market.file",
+            bars.file,
+            f"prices from {_text(times[0])} to {_text(times[-1])}; "
+            f"it covers {_text(first)} to {_text(last)}",
+        )

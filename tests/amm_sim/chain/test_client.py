@@ -44,7 +44,7 @@ def test_pack_unknown_key_names_the_dotted_path(chain: Chain) -> None:
     post = chain.function("MockVolFeed", "post")
     wrong = {**SLICE, "sigm": 1}
     del wrong["sigma"]
-    with pytest.raises(CodecError, match=r"post\.slice\.sigm: unknown key, did you mean sigma"):
+    with pytest.raises(CodecError, match=r"post\.slice\.sigm: unknown key: did you mean sigma"):
         post.pack(1, wrong, 1)
 
 

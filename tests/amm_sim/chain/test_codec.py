@@ -156,7 +156,7 @@ GOOD = {"fee": 1, "shift": -1, "delay": 60, "on": True}
         ({"shift": 2**255}, r"set\.params\.shift"),
         ({"delay": 2**64}, r"set\.params\.delay: .* is no Seconds \(uint64\)"),
         ({"on": 1}, r"set\.params\.on: 1 is no bool"),
-        ({"fees": 1}, r"set\.params\.fees: unknown key, did you mean fee"),
+        ({"fees": 1}, r"set\.params\.fees: unknown key: did you mean fee"),
     ],
 )
 def test_pack_unfit_value_names_the_dotted_path(change: dict[str, Any], message: str) -> None:
@@ -184,7 +184,7 @@ def test_from_decimals_is_exact_where_floats_are_not() -> None:
         ({"fee": "1"}, "protocol.test.fee = '1': a number is needed"),
         ({"delay": Decimal("1.5")}, "protocol.test.delay = .*whole number"),
         ({"delay": -1}, r"protocol.test.delay = -1: must be in \[0, "),
-        ({"dely": 1}, "protocol.test.dely = 1: unknown key, nearest is delay"),
+        ({"dely": 1}, "protocol.test.dely = 1: unknown key: did you mean delay"),
     ],
 )
 def test_from_decimals_unfit_value_names_key_and_rule(change: dict[str, Any], message: str) -> None:
