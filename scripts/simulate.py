@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import oracles  # noqa: F401  # Ape takes the project off sys.path once the script is read
 from amm_sim.cli import cli as amm_sim
 
 ANYTHING = {"ignore_unknown_options": True, "help_option_names": []}
