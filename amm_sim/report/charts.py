@@ -111,7 +111,16 @@ def scale(tape: Tape) -> go.Figure:
     figure = empty_figure("Payout scale (below 1 the pool is insolvent)", "ratio")
     pool = tape.table("pool")
     _line(figure, _moments(pool), _values(pool, "scale"), "payout scale", RED)
-    _line(figure, _moments(pool), _values(pool, "share_price"), "LP share price", BLUE)
+    figure.update_yaxes(range=[0, 1.05])
+    return figure
+
+
+def share_price(tape: Tape) -> go.Figure:
+    """What a liquidity provider's share is worth."""
+    figure = empty_figure("LP share price", "quote")
+    pool = tape.table("pool")
+    _line(figure, _moments(pool), _values(pool, "share_price"), "share price", BLUE)
+    _shade_modes(figure, tape)
     return figure
 
 
@@ -170,6 +179,7 @@ def all_charts(tape: Tape, evaluation: Evaluation) -> dict[str, go.Figure]:
         "delta": delta(tape),
         "nav": nav(tape),
         "scale": scale(tape),
+        "share_price": share_price(tape),
         "explain": explain(evaluation),
         "liquidations": liquidations(tape),
         "refusals": refusals(evaluation),

@@ -46,7 +46,7 @@ TILES = (
 )
 
 SECTIONS = (
-    ("What happened", ("spot", "nav", "scale")),
+    ("What happened", ("spot", "nav", "scale", "share_price")),
     ("How the pool hedged", ("delta",)),
     ("Where the money went", ("explain",)),
     ("Who failed and what was refused", ("liquidations", "refusals")),

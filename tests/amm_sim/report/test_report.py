@@ -16,7 +16,7 @@ from amm_sim.analyzers import evaluate
 from amm_sim.report import charts
 from tests.amm_sim.analyzers.tapes import crash_tape, empty_tape
 
-CHARTS = ("spot", "delta", "nav", "scale", "explain", "liquidations", "refusals")
+CHARTS = ("spot", "delta", "nav", "scale", "share_price", "explain", "liquidations", "refusals")
 
 
 class _References(HTMLParser):
@@ -68,6 +68,7 @@ def test_charts_carry_the_tapes_data() -> None:
     assert by_name["nav"]["NAV"] == [1000, 1010, 890, 880]
     assert by_name["delta"]["net"] == [-1, 0, -1, 0]
     assert by_name["scale"]["payout scale"] == [1, 1, 0.9, 1]
+    assert by_name["share_price"]["share price"] == [1, 1.01, 0.89, 0.88]
     assert by_name["liquidations"]["bad debt"] == [30, 7]
     assert by_name["refusals"]["refused"] == [2, 1]
     waterfall = by_name["explain"]["P&L"]
