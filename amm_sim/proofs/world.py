@@ -40,10 +40,11 @@ class World:
 
         """
         calls = [*required, *optional]
+        nonces = self._nonces([sender for sender, *_ in calls])
         sent = self.chain.rpc.strict(
             [
-                ("eth_sendTransaction", [self._request(call, len(calls) - i)])
-                for i, call in enumerate(calls)
+                ("eth_sendTransaction", [self.request(call, len(calls) - i, nonce)])
+                for i, (call, nonce) in enumerate(zip(calls, nonces, strict=True))
             ]
         )
         self.chain.rpc.call("evm_mine", hex(time))
@@ -55,7 +56,21 @@ class World:
                 error = self._error(receipt["transactionHash"])
                 raise ChainError(f"{call[1]}.{call[2]} was refused: {error.name}{error.floats}")
 
-    def _request(self, call: Call, rank: int) -> dict[str, Any]:
+    def _nonces(self, senders: Sequence[str]) -> list[str]:
+        """One for each transaction: Anvil takes up a batch in no certain order."""
+        names = list(dict.fromkeys(senders))
+        counts = self.chain.rpc.strict(
+            [("eth_getTransactionCount", [name, "latest"]) for name in names]
+        )
+        following = {name: int(count, 16) for name, count in zip(names, counts, strict=True)}
+        nonces = []
+        for sender in senders:
+            nonces.append(hex(following[sender]))
+            following[sender] += 1
+        return nonces
+
+    def request(self, call: Call, rank: int, nonce: str | None = None) -> dict[str, Any]:
+        """A call as a transaction; a higher ``rank`` comes earlier in its block."""
         sender, role, function, arguments = call
         pack = self.chain.function(self.deployment.names[role], function).pack
         return {
@@ -64,6 +79,7 @@ class World:
             "data": "0x" + pack(*arguments).hex(),
             "gas": hex(GAS),
             "gasPrice": hex(rank),
+            **({} if nonce is None else {"nonce": nonce}),
         }
 
     def _error(self, transaction: str) -> DecodedError:

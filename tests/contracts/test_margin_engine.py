@@ -1,9 +1,4 @@
-"""MarginEngine against an independent reference: the rules in float, the normal law from SciPy.
-
-The reference knows the specification only: Black-76 written out with the normal distribution
-function, a list of states, a maximum, floors and the full cover. Volatilities are the ledger's;
-they have their own tests.
-"""
+"""MarginEngine against two independent references: the rules in float, and in mpmath by account."""
 
 from __future__ import annotations
 
@@ -12,117 +7,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from mpmath import mpf
 
 from amm_sim import scenario
 from amm_sim.chain import Chain
 from amm_sim.chain.client import GAS, Revert
 from amm_sim.types import series_id
 from amm_sim.units import to_wad
+from tests.contracts.margin_reference import Leg, exposures, intrinsic, margins
 from tests.contracts.pool_world import BASE, WAD, Pool, build
 
 Users = Callable[[int], str]
 
-DAY = 86_400
-YEAR = 365 * DAY
+YEAR = 365 * 86_400
 STRIKES = [1200.0, 1600.0, 1800.0, 2000.0, 2200.0, 2600.0, 3500.0]
 LIVES = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0, "year": 365.0}
-SPOTS = [0.80, 0.865, 0.93, 1.0, 1.07, 1.135, 1.20]
-NODES = [(0.7, 1), (0.85, 1), (1.0, 1), (1.15, 1), (1.3, 1), (0.85, -1), (1.0, -1), (1.15, -1)]
-"""Stress nodes: spot multiple, vol up or down."""
 MARGIN = {key: float(value) for key, value in scenario.load_protocol(BASE)["margin"].items()}
+KEYS = ("mark", "initialMargin", "bufferMargin", "maintenanceMargin")
+BATCH = 250
 
 
-@dataclass(frozen=True)
-class Leg:
-    """``size`` contracts (+ long) of a call or put; ``left`` in years."""
-
-    expiry: int
-    left: float
-    strike: float
-    vol: float
-    is_call: bool
-    size: float
-
-
-# ------------------------------------------------------------------ reference
-
-
-def value(spot: float, leg: Leg, vol: float) -> float:
-    """Black-76 at zero rates; the put by its own formula, not by parity."""
-    total = vol * math.sqrt(leg.left)
-    d1 = math.log(spot / leg.strike) / total + total / 2
-    if leg.is_call:
-        return float(spot * ndtr(d1) - leg.strike * ndtr(d1 - total))
-    return float(leg.strike * ndtr(total - d1) - spot * ndtr(-d1))
-
-
-def payoff(spot: float, leg: Leg) -> float:
-    return max(spot - leg.strike if leg.is_call else leg.strike - spot, 0.0)
-
-
-def shocked(leg: Leg, up: float, down: float, floor: float) -> tuple[float, float]:
-    """Vol after the up and after the down shock: shock * (30 d / left)^p, at least a day left."""
-    days = max(leg.left * 365, 1.0)
-    scale = (30 / days) ** (0.30 if days < 30 else 0.13)
-    return max(leg.vol, floor) * (1 + up * scale), leg.vol * (1 - min(down * scale, 0.95))
-
-
-def debt(legs: Sequence[Leg], spot: float, vols: Sequence[float]) -> float:
-    return -sum(leg.size * value(spot, leg, vol) for leg, vol in zip(legs, vols, strict=True))
-
-
-def group(legs: Sequence[Leg], spot: float, p: dict[str, float]) -> tuple[float, ...]:
-    """(mark, initial, buffer, maintenance) of the legs of one expiry."""
-    shocks = [shocked(leg, p["volUp"], p["volDown"], p["volUpFloor"]) for leg in legs]
-    flat, up, down = [leg.vol for leg in legs], [u for u, _ in shocks], [d for _, d in shocks]
-    mark = debt(legs, spot, flat)
-    states = [debt(legs, spot * m, vols) - mark for m in SPOTS for vols in (flat, up, down)]
-    tails = [
-        p[f"{tail}Weight"] * (debt(legs, spot * p[tail], up) - mark)
-        for tail in ("tailDown", "tailUp")
-    ]
-    loss = max(0.0, *states, *tails)
-    sold = -sum(leg.size for leg in legs if leg.size < 0)
-    charge = p["positionCharge"] * sum(leg.size < 0 for leg in legs)
-
-    def share(kind: str) -> float:
-        risk = p[f"{kind}Factor"] * loss + p[f"{kind}Spot"] * sold * spot
-        return max(risk, p[f"{kind}Floor"] * sold * spot) + charge
-
-    intrinsic = -sum(leg.size * payoff(spot, leg) for leg in legs)
-    maintenance = max(share("maintenance"), intrinsic - mark)
-    buffer = maintenance * (1 + p["buffer"])
-    initial = max(share("initial"), buffer)
-    if (
-        sum(leg.size for leg in legs if leg.is_call) >= 0
-    ):  # the most that the legs can owe is finite
-        corners = [0.0, *(leg.strike for leg in legs)]
-        most = max(-sum(leg.size * payoff(s, leg) for leg in legs) for s in corners)
-        initial, buffer, maintenance = (
-            min(x, max(most - mark, 0)) for x in (initial, buffer, maintenance)
-        )
-    return mark, initial, buffer, maintenance
-
-
-def reference(legs: Sequence[Leg], spot: float, p: dict[str, float]) -> tuple[float, ...]:
-    """(mark, initial, buffer, maintenance) of an account."""
-    expiries = sorted({leg.expiry for leg in legs})
-    parts = [group([leg for leg in legs if leg.expiry == e], spot, p) for e in expiries]
-    mark, *needs = (sum(column) for column in zip(*parts, strict=True))
-    return (mark, *needs) if any(leg.size < 0 for leg in legs) else (mark, 0.0, 0.0, 0.0)
-
-
-def exposure(legs: Sequence[Leg], spot: float, balance: float) -> list[float]:
-    """Debt beyond the balance, now and at the stress nodes (shocks +0.5, -0.3, floor 0.4)."""
-    if all(leg.size >= 0 for leg in legs):
-        return [0.0] * 9
-    shocks = [shocked(leg, 0.5, 0.3, 0.4) for leg in legs]
-    states = [(1.0, [leg.vol for leg in legs])]
-    states += [(m, [up if way > 0 else down for up, down in shocks]) for m, way in NODES]
-    return [max(debt(legs, spot * m, vols) - balance, 0.0) for m, vols in states]
+def reference(legs: Sequence[Leg], spot: float) -> list[float]:
+    """(mark, initial, buffer, maintenance) of an account in floats."""
+    return list(margins([legs], [spot], MARGIN)[0])
 
 
 # ------------------------------------------------------------------ the chain
@@ -135,12 +45,13 @@ class Boards:
     pool: Pool
     expiries: list[int]
     vols: dict[int, list[int]]
+    now: int
 
     def leg(
         self, expiry: int, strike: int, is_call: bool, size: float
     ) -> tuple[dict[str, int], Leg]:
         """A leg as the contract and as the reference takes it."""
-        left = (expiry - self.pool.chain.time) / YEAR
+        left = (expiry - self.now) / YEAR
         vol = self.vols[expiry][strike] / WAD
         packed = {"id": series_id(expiry, strike, is_call), "size": round(size * 10**6) * 10**12}
         return packed, Leg(expiry, left, STRIKES[strike], vol, is_call, round(size * 10**6) / 10**6)
@@ -150,8 +61,7 @@ class Boards:
     ) -> list[float]:
         """(mark, initial, buffer, maintenance) on chain."""
         view = self.pool.view("margin", "marginFor", legs, to_wad(balance), to_wad(spot))
-        keys = ("mark", "initialMargin", "bufferMargin", "maintenanceMargin")
-        return [view[key] / WAD for key in keys]
+        return [view[key] / WAD for key in KEYS]
 
 
 @pytest.fixture
@@ -166,7 +76,7 @@ def boards(chain: Chain, user: Users) -> Boards:
     pool.must(user(2), "market", "deposit", 200_000 * WAD)
     pool.trade(user(2), expiries[2], 3, True, 20)  # a shift: vols differ by strike
     vols = {e: pool.view("ledger", "vols", e)["sigma"] for e in expiries}
-    return Boards(pool, expiries, vols)
+    return Boards(pool, expiries, vols, chain.time)
 
 
 def random_account(boards: Boards, rng: np.random.Generator) -> tuple[list[Any], list[Leg]]:
@@ -183,7 +93,7 @@ def random_account(boards: Boards, rng: np.random.Generator) -> tuple[list[Any],
 
 
 def batched(boards: Boards, function: str, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Many views of the margin engine in one request."""
+    """Many views of the margin engine in few requests."""
     chain, address = boards.pool.chain, boards.pool.deployment.addresses["margin"]
     packed = chain.function("MarginEngine", function)
     requests = [
@@ -193,35 +103,123 @@ def batched(boards: Boards, function: str, calls: Sequence[tuple[Any, ...]]) -> 
         )
         for c in calls
     ]
-    return [packed.unpack(bytes.fromhex(answer[2:])) for answer in chain.rpc.strict(requests)]
+    answers: list[str] = []
+    for begin in range(0, len(requests), BATCH):
+        answers += chain.rpc.strict(requests[begin : begin + BATCH])
+    return [packed.unpack(bytes.fromhex(answer[2:])) for answer in answers]
 
 
 # ------------------------------------------------------------------ tests
 
 
-def test_margin_of_random_accounts_agrees_with_the_reference(boards: Boards) -> None:
+def sized(legs: Sequence[Leg], spot: float) -> float:
+    """What rounding is measured against: the legs at the largest price in any state."""
+    return sum(abs(leg.size) * max(spot * 1.6, leg.strike) for leg in legs)
+
+
+def test_margin_of_ten_thousand_random_accounts_agrees_with_the_reference(boards: Boards) -> None:
+    """Spreads, several expiries, an hour to a year; and never below intrinsic (M-3)."""
     rng = np.random.default_rng(5)
-    accounts = [random_account(boards, rng) for _ in range(2000)]
-    spots = [2000 * math.exp(float(rng.normal(0, 0.25))) for _ in accounts]
+    accounts = [random_account(boards, rng) for _ in range(10_000)]
+    spots = [2000 * math.exp(x) for x in rng.normal(0, 0.25, len(accounts))]
     calls = [(packed, 0, to_wad(spot)) for (packed, _), spot in zip(accounts, spots, strict=True)]
-    for view, (_, legs), spot in zip(
-        batched(boards, "marginFor", calls), accounts, spots, strict=True
-    ):
-        keys = ("mark", "initialMargin", "bufferMargin", "maintenanceMargin")
-        got = [view[key] / WAD for key in keys]
-        scale = sum(abs(leg.size) * max(spot * 1.6, leg.strike) for leg in legs)
-        assert got == pytest.approx(reference(legs, spot, MARGIN), rel=1e-9, abs=1e-11 * scale)
-        assert view["equity"] == -view["mark"]
+    views = batched(boards, "marginFor", calls)
+    got = np.array([[view[key] for key in KEYS] for view in views]) / WAD
+    legs = [leg for _, leg in accounts]
+    wanted = margins(legs, spots, MARGIN)
+    scale = np.array([sized(each, spot) for each, spot in zip(legs, spots, strict=True)])
+    slack = 1e-9 * np.abs(wanted) + 1e-11 * scale[:, None]
+    assert (np.abs(got - wanted) <= slack).all()
+    assert all(view["equity"] == -view["mark"] for view in views)
+    short = np.array([any(leg.size < 0 for leg in each) for each in legs])
+    covered = got[:, 0] + got[:, 3] - intrinsic(legs, spots)
+    assert (covered[short] >= -1e-11 * scale[short]).all()
+    soon = [any(leg.left < 2 / 8760 and leg.size < 0 for leg in each) for each in legs]
+    spread = [len(each) > 1 and len({leg.expiry for leg in each}) == 1 for each in legs]
+    assert min(sum(soon), sum(spread)) > 1000
+
+
+def worked(legs: Sequence[Leg], spot: float) -> list[float]:
+    """The rules once more, account by account in 30 digits, from the written specification."""
+    p = {key: mpf(str(value)) for key, value in scenario.load_protocol(BASE)["margin"].items()}
+    total = [mpf(0)] * 4
+    for expiry in {leg.expiry for leg in legs}:
+        group = [leg for leg in legs if leg.expiry == expiry]
+        total = [a + b for a, b in zip(total, worked_group(group, mpf(spot), p), strict=True)]
+    if all(leg.size > 0 for leg in legs):
+        total[1:] = [mpf(0)] * 3
+    return [float(x) for x in total]
+
+
+def worked_group(legs: Sequence[Leg], s: mpf, p: dict[str, mpf]) -> list[mpf]:
+    def owed(at: mpf, move: int) -> mpf:
+        """At a spot, vol flat (0), up (1) or down (-1); the put by parity."""
+        sum_ = mpf(0)
+        for leg in legs:
+            days = max(mpf(leg.left) * 365, mpf(1))
+            scale = (30 / days) ** (mpf("0.3") if days < 30 else mpf("0.13"))
+            vol = mpf(leg.vol)
+            if move == 1:
+                vol = max(vol, p["volUpFloor"]) * (1 + p["volUp"] * scale)
+            if move == -1:
+                vol *= 1 - min(p["volDown"] * scale, mpf("0.95"))
+            root = vol * mpmath.sqrt(mpf(leg.left))
+            d2 = mpmath.log(at / leg.strike) / root - root / 2
+            call = at * mpmath.ncdf(d2 + root) - leg.strike * mpmath.ncdf(d2)
+            sum_ -= mpf(leg.size) * (call if leg.is_call else call - at + leg.strike)
+        return sum_
+
+    def at_expiry(at: mpf) -> mpf:
+        return -sum(
+            mpf(leg.size) * max(at - leg.strike if leg.is_call else leg.strike - at, mpf(0))
+            for leg in legs
+        )
+
+    mark = owed(s, 0)
+    grid = [mpf(m) / 1000 for m in (800, 865, 930, 1000, 1070, 1135, 1200)]
+    losses = [owed(s * m, move) - mark for m in grid for move in (0, 1, -1)]
+    losses += [p[f"{t}Weight"] * (owed(s * p[t], 1) - mark) for t in ("tailDown", "tailUp")]
+    loss = max(losses)
+    sold = [leg for leg in legs if leg.size < 0]
+    notional = -s * sum(mpf(leg.size) for leg in sold)
+    needs = {}
+    for kind in ("maintenance", "initial"):
+        risk = p[f"{kind}Factor"] * loss + p[f"{kind}Spot"] * notional
+        needs[kind] = max(risk, p[f"{kind}Floor"] * notional) + p["positionCharge"] * len(sold)
+    low = max(needs["maintenance"], at_expiry(s) - mark)
+    middle = low * (1 + p["buffer"])
+    top = max(needs["initial"], middle)
+    if sum(mpf(leg.size) for leg in legs if leg.is_call) >= 0:
+        corners = [mpf(0)] + [mpf(leg.strike) for leg in legs]
+        room = max(max(at_expiry(c) for c in corners) - mark, mpf(0))
+        low, middle, top = min(low, room), min(middle, room), min(top, room)
+    return [mark, top, middle, low]
+
+
+def test_margin_of_sixty_accounts_worked_by_themselves_agrees(boards: Boards) -> None:
+    rng = np.random.default_rng(9)
+    accounts = [random_account(boards, rng) for _ in range(60)]
+    spots = [2000 * math.exp(x) for x in rng.normal(0, 0.25, len(accounts))]
+    calls = [(packed, 0, to_wad(spot)) for (packed, _), spot in zip(accounts, spots, strict=True)]
+    with mpmath.workdps(30):
+        for view, (_, legs), spot in zip(
+            batched(boards, "marginFor", calls), accounts, spots, strict=True
+        ):
+            got = [view[key] / WAD for key in KEYS]
+            slack = 1e-12 * sized(legs, spot)
+            assert got == pytest.approx(worked(legs, spot), rel=1e-9, abs=slack)
 
 
 def test_exposure_of_random_accounts_agrees_with_the_reference(boards: Boards) -> None:
     rng = np.random.default_rng(6)
     accounts = [random_account(boards, rng) for _ in range(300)]
     calls = [(packed, to_wad(100.0), 2000 * WAD) for packed, _ in accounts]
-    for view, (_, legs) in zip(batched(boards, "exposureFor", calls), accounts, strict=True):
-        got = [x / WAD for x in (view["current"], *view["nodes"])]
-        scale = sum(abs(leg.size) * max(2600, leg.strike) for leg in legs)
-        assert got == pytest.approx(exposure(legs, 2000, 100), rel=1e-9, abs=1e-11 * scale)
+    views = batched(boards, "exposureFor", calls)
+    got = np.array([[view["current"], *view["nodes"]] for view in views]) / WAD
+    legs = [leg for _, leg in accounts]
+    wanted = exposures(legs, [2000.0] * len(legs), 100.0)
+    scale = np.array([sized(each, 2000.0) for each in legs])
+    assert (np.abs(got - wanted) <= 1e-9 * wanted + 1e-11 * scale[:, None]).all()
 
 
 def test_assess_is_margin_and_exposure_in_one(boards: Boards) -> None:
@@ -306,15 +304,7 @@ def test_legs_of_different_expiries_do_not_net(boards: Boards) -> None:
     apart = [boards.margin([leg], 2000)[1] for leg in (sold,)]
     together = boards.margin([sold, bought], 2000)[1]
     assert together > apart[0]  # the bought leg's own loss is added; its value counts as equity
-    assert together == pytest.approx(reference([a, b], 2000, MARGIN)[1], rel=1e-9)
-
-
-def test_vol_shock_grows_toward_expiry_and_has_a_floor(boards: Boards) -> None:
-    _, leg = boards.leg(boards.expiries[2], 3, True, -1)
-    up, down = shocked(leg, 0.5, 0.3, 0.4)
-    assert leg.vol < 0.4 < up  # the week's vol of 35 % is lifted to 40 % first
-    assert up == pytest.approx(0.4 * (1 + 0.5 * (30 / leg.left / 365) ** 0.3))
-    assert down < leg.vol
+    assert together == pytest.approx(reference([a, b], 2000)[1], rel=1e-9)
 
 
 def test_margin_off_asks_for_nothing(chain: Chain, user: Users) -> None:

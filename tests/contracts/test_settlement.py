@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from amm_sim.chain import Chain
@@ -213,49 +211,3 @@ def test_later_expiry_is_not_drained_by_an_early_one(chain: Chain, user: Users) 
         paid = pool.view("market", "balanceOf", user(index)) / WAD - 1
         # 9000 for 10000, whoever comes first
         assert paid == pytest.approx({2: 5400, 3: 3600}[index], abs=0.01)
-
-
-def clearing(outside: int, debts: list[tuple[int, int]], owed: int) -> Fraction:
-    """Eisenberg and Noe's clearing share of the star's centre, by their fixed point.
-
-    ``outside``: the centre's own money; ``debts``: what each debtor owes it and has; ``owed``: what
-    the centre owes its creditors in all.
-    """
-    nodes = len(debts) + 1
-    due = [Fraction(debt) for debt, _ in debts] + [Fraction(owed)]
-    own = [Fraction(money) for _, money in debts] + [Fraction(outside)]
-    paid = list(due)
-    for _ in range(nodes + 1):  # at most one more node defaults in a round
-        income = [*own[:-1], own[-1] + sum(paid[:-1])]
-        paid = [min(d, i) for d, i in zip(due, income, strict=True)]
-    return paid[-1] / due[-1]
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_scale_is_eisenberg_and_noes_clearing_to_the_wei(
-    chain: Chain, user: Users, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    pool = build(chain, OFF, price=1000.0)
-    people = [user(i) for i in range(2, 12)]
-    pool.fund(user(1), *people)
-    pool.deposit(user(1), float(rng.integers(500, 9_000)))
-    expiry = pool.list(1 / 24, [2400.0])
-    sizes = [int(x) for x in rng.integers(1, 6, len(people)) * rng.choice([1, 1, -1], len(people))]
-    for who, size in zip(people, sizes, strict=True):
-        pool.must(who, "market", "deposit", int(rng.integers(1, 4_000)) * WAD)
-        pool.trade(who, expiry, 0, True, size)
-    pool.chain.set_time(expiry)
-    pool.post(3400.0)
-    pool.must(DEPLOYER, "market", "settleExpiry", expiry, pool.view("push", "latestRound"))
-    held = [pool.view("market", "balanceOf", who) for who in people]
-    debts = [(-s * 1000 * WAD, h) for s, h in zip(sizes, held, strict=True) if s < 0]
-    owed = sum(s for s in sizes if s > 0) * 1000 * WAD
-    share = clearing(pool.view("vault", "cash"), debts, owed)
-    pool.must(DEPLOYER, "market", "sweep", expiry, 100)
-    scale = pool.view("market", "settlementOf", expiry)["scale"]
-    assert scale == int(share * WAD)
-    for who, size, before in zip(people, sizes, held, strict=True):
-        if size > 0:
-            paid = pool.view("market", "balanceOf", who) - before
-            assert paid == size * 1000 * scale // 10**12 * 10**12

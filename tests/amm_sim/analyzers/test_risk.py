@@ -1,0 +1,132 @@
+"""Small analyzers of risk against closed forms, worked numbers and plain simulation."""
+
+import math
+
+import numpy as np
+import pytest
+
+from amm_sim.analyzers import providers, ruin, settlement
+from amm_sim.units import YEAR
+
+# ------------------------------------------------------------------ insurance: ruin
+
+LUNDBERG = [
+    (0, 1.2, 0.83333333333333333),
+    (5, 1.2, 0.36216517375589852),
+    (10, 1.2, 0.15739633569796820),
+    (20, 1.2, 0.029728327789376998),
+    (10, 1.5, 0.023782662231501598),
+]
+"""Fund, income, ruin for losses of mean 1, one a unit of time: worked with 40 digits elsewhere."""
+
+
+@pytest.mark.parametrize(("fund", "income", "known"), LUNDBERG)
+def test_exponential_ruin_is_the_published_number(fund, income, known):
+    assert ruin.exponential_ruin(fund, 1.0, 1.0, income) == pytest.approx(known, rel=1e-12)
+    assert ruin.exponential_fund(known, 1.0, 1.0, income) == pytest.approx(fund, abs=1e-9)
+
+
+def test_ruin_is_certain_when_income_does_not_cover_losses():
+    assert ruin.exponential_ruin(1e9, 1.0, 1.0, 1.0) == 1.0
+    assert ruin.exponential_fund(0.01, 1.0, 1.0, 0.9) == math.inf
+    with pytest.raises(ValueError, match="income"):
+        ruin.adjustment(np.ones(10), 1.0, 0.9)
+
+
+def exponential(rng, shape):
+    return rng.exponential(1.0, shape)
+
+
+def test_simulated_ruin_agrees_with_the_closed_form_within_three_errors():
+    paths = 20_000
+    funds = np.array([0.0, 5.0, 10.0, 20.0])
+    rng = np.random.default_rng(8)
+    found = ruin.simulated_ruin(funds, exponential, 1.0, 1.2, (paths, 1000), rng)
+    exact = np.array([known for _, income, known in LUNDBERG if income == 1.2])
+    errors = np.sqrt(exact * (1.0 - exact) / paths)
+    assert (np.abs(found - exact) <= 3.5 * errors).all()
+    richer = np.array([ruin.exponential_ruin(f, 1.0, 1.0, 1.25) for f in funds])
+    assert (np.abs(found - richer) > 3.5 * errors).any()  # power: another income
+
+
+def test_brownian_ruin_agrees_with_simulation_and_its_limit():
+    """Drift 0.5, volatility 2: for ever exp(-2 * 0.5 * 4 / 4) = 1 / e; steps see a bit less."""
+    assert ruin.brownian_ruin(4.0, 0.5, 2.0) == pytest.approx(math.exp(-1.0))
+    assert ruin.brownian_ruin(4.0, 0.5, 2.0, 1e6) == pytest.approx(math.exp(-1.0), rel=1e-9)
+    rng, paths, steps, horizon = np.random.default_rng(3), 20_000, 400, 10.0
+    dt = horizon / steps
+    low, level = np.zeros(paths), np.zeros(paths)
+    for _ in range(steps):
+        level += 0.5 * dt + 2.0 * math.sqrt(dt) * rng.standard_normal(paths)
+        low = np.minimum(low, level)
+    # Broadie, Glasserman and Kou: looking at steps is a barrier 0.5826 steps further away
+    shifted = 4.0 + 0.5825971579 * 2.0 * math.sqrt(dt)
+    exact = ruin.brownian_ruin(shifted, 0.5, 2.0, horizon)
+    error = math.sqrt(exact * (1 - exact) / paths)
+    assert abs((low < -4.0).mean() - exact) <= 3.5 * error
+
+
+def test_adjustment_of_exponential_losses_is_its_closed_form():
+    """R = 1 / mean - rate / income, here on the quantiles of the law."""
+    quantiles = -np.log1p(-(np.arange(400_000) + 0.5) / 400_000)
+    assert ruin.adjustment(quantiles, 1.0, 1.2) == pytest.approx(1.0 - 1.0 / 1.2, rel=2e-3)
+
+
+# ------------------------------------------------------------------ liquidity providers
+
+
+def test_first_mover_gains_what_those_who_stay_lose():
+    """100 of 1,000 leave at par less 0.3 %, then 8 % of NAV is lost."""
+    withdrawn, nav, loss, fee = 100.0, 1000.0, 0.08, 0.003
+    leaver = withdrawn * (1 - fee)
+    stays = withdrawn * (1 - loss)
+    assert providers.first_mover_gain(withdrawn, loss, fee) == pytest.approx(leaver - stays)
+    rest = (nav - leaver) - loss * nav
+    assert (nav - withdrawn) * (1 - loss) - rest == pytest.approx(leaver - stays)
+    assert providers.first_mover_gain(withdrawn, fee, fee) == 0.0
+
+
+def test_waiting_tail_of_a_queue_agrees_with_its_simulation():
+    """M/M/1 by Lindley's recursion: 10 served an hour, 70 % load."""
+    served, load, count = 10.0, 0.7, 400_000
+    rng = np.random.default_rng(11)
+    service = rng.exponential(1.0 / served, count)
+    gaps = rng.exponential(1.0 / (served * load), count)
+    walk = np.concatenate(([0.0], np.cumsum(service[:-1] - gaps[1:])))
+    wait = walk - np.minimum.accumulate(walk)
+    for hours in (0.2, 0.5, 1.0):
+        share = (wait + service > hours).mean()
+        assert share == pytest.approx(providers.waiting_tail(hours, served, load), rel=0.06)
+    with pytest.raises(ValueError, match="load"):
+        providers.waiting_tail(1.0, 10.0, 1.0)
+
+
+def test_top_up_probability_is_the_reflection_principle():
+    """Without drift 2 Phi(-b / (vol sqrt(T))) = erfc(b / (vol sqrt(2 T))); certain if b = 0."""
+    found = providers.hit_probability(0.3, 0.0, 0.8, 0.1)
+    assert found == pytest.approx(math.erfc(0.3 / (0.8 * math.sqrt(0.2))), rel=1e-12)
+    assert providers.hit_probability(0.0, 1.0, 0.8, 0.1) == 1.0
+    ever = providers.hit_probability(0.3, 0.2, 0.8, 1e7)
+    assert ever == pytest.approx(math.exp(-2 * 0.2 * 0.3 / 0.64), rel=1e-9)
+
+
+# ------------------------------------------------------------------ settlement
+
+
+def test_residual_of_half_an_hour_is_the_published_basis_points():
+    assert settlement.residual(0.8, 1800) * 1e4 == pytest.approx(34.8949281727, rel=1e-9)
+
+
+def test_residual_agrees_with_simulated_unwinding_and_a_linear_one_has_none():
+    rng = np.random.default_rng(4)
+    steps, paths, vol = 360, 20_000, 0.8
+    dt = 1800 / steps / YEAR
+    moves = vol * math.sqrt(dt) * rng.standard_normal((paths, steps)) - vol * vol * dt / 2
+    path = np.exp(np.cumsum(moves, axis=1))
+    average = path.mean(axis=1)
+    at_once = (1.0 - average).std()
+    assert at_once == pytest.approx(settlement.residual(vol, 1800), rel=0.02)
+    sold = np.zeros(paths)
+    for k in range(steps):
+        sold += path[:, k] / steps
+    assert np.abs(sold - average).max() < 1e-6
