@@ -3,14 +3,15 @@
 #   ARGS="-k auction -n 0"      further arguments of test and fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz check format bench docs golden lock clean
+.PHONY: help setup build demo test fuzz fuzz-deep check format bench docs golden lock clean
 
 BIN := .venv/bin
 ARGS ?=
+MINUTES ?= 60
 export PYTHON NODE
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 setup:  ## Install Python, Node and Solidity packages from the locks (into .venv, node_modules, .solc)
 	@tools/setup.sh
@@ -25,8 +26,11 @@ demo: build  ## Live through Black Thursday and write runs/demo/report.html
 test: build  ## Run all tests
 	$(BIN)/pytest -n auto $(ARGS)
 
-fuzz: setup  ## Run the Foundry fuzz and invariant tests of the contracts
-	$(BIN)/forge test $(ARGS)
+fuzz: setup  ## Run the Foundry unit, fuzz and invariant tests of the contracts (compiled without via-IR)
+	FOUNDRY_PROFILE=lite $(BIN)/forge test $(ARGS)
+
+fuzz-deep: setup  ## Repeat the invariant runs with new seeds for MINUTES=60; print calls/s and the call mix
+	$(BIN)/python -m tools.fuzz_deep --minutes $(MINUTES) $(ARGS)
 
 check: setup  ## Lint, formatting and strict types
 	$(BIN)/ruff check .

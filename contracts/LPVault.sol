@@ -213,7 +213,7 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
 
     function _serveDeposits(uint256 max, Turn memory t) private returns (uint256 served) {
         uint256 index = _deposits.head;
-        uint256 end = FixedPointMathLib.min(_deposits.tail, index + max);
+        uint256 end = index + FixedPointMathLib.min(_deposits.tail - index, max);
         for (; index < end; ++index) {
             QueueLib.Request memory r = _deposits.items[index];
             if (r.lp == address(0)) continue;
@@ -245,7 +245,7 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
 
     function _serveWithdrawals(uint256 max, Turn memory t) private returns (uint256 served) {
         uint256 index = _withdrawals.head;
-        uint256 end = FixedPointMathLib.min(_withdrawals.tail, index + max);
+        uint256 end = index + FixedPointMathLib.min(_withdrawals.tail - index, max);
         for (; index < end; ++index) {
             QueueLib.Request memory r = _withdrawals.items[index];
             if (r.lp == address(0)) continue;

@@ -36,6 +36,9 @@ interface Vm {
     function getCode(string calldata artifact) external view returns (bytes memory);
     function cool(address target) external;
     function toString(int256 value) external pure returns (string memory);
+    function toString(bytes calldata value) external pure returns (string memory);
+    function envOr(string calldata name, string calldata otherwise) external view returns (string memory);
+    function writeLine(string calldata path, string calldata line) external;
 }
 
 /// Assertions and bounds for forge tests; forge-std is not on npm.

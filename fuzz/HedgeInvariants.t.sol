@@ -206,18 +206,12 @@ abstract contract HedgeInvariantsBase is Base {
     }
 }
 
-/// H-1, H-2, H-3, H-5 at a venue that fills at once. Settings stand here: forge does not inherit them.
+/// H-1, H-2, H-3, H-5 at a venue that fills at once.
 contract HedgeInvariants is HedgeInvariantsBase {
     function setUp() public {
         handler = new HedgeHandler(false);
     }
 
-    /// forge-config: default.invariant.runs = 8
-    /// forge-config: default.invariant.depth = 150
-    /// forge-config: default.invariant.fail-on-revert = true
-    /// forge-config: lite.invariant.runs = 4
-    /// forge-config: lite.invariant.depth = 100
-    /// forge-config: lite.invariant.fail-on-revert = true
     function invariant_hedgesHoldTheirLine() public view {
         handler.bookDelta();
     }
@@ -229,12 +223,6 @@ contract DelayedHedgeInvariants is HedgeInvariantsBase {
         handler = new HedgeHandler(true);
     }
 
-    /// forge-config: default.invariant.runs = 8
-    /// forge-config: default.invariant.depth = 150
-    /// forge-config: default.invariant.fail-on-revert = true
-    /// forge-config: lite.invariant.runs = 4
-    /// forge-config: lite.invariant.depth = 100
-    /// forge-config: lite.invariant.fail-on-revert = true
     function invariant_ordersWaitAndHedgesHoldTheirLine() public view {
         handler.bookDelta();
     }

@@ -274,7 +274,7 @@ contract VaultQueueTest is VaultBase {
         eq(vault.process(1), 1, "one");
         eq(held(ALICE), 99.7e18 + 1e12, "first");
         eq(held(BOB), 1e12, "not yet");
-        eq(vault.process(5), 2, "both others");
+        eq(vault.process(type(uint256).max), 2, "both others, and no overflow"); // found by fuzzing
         // each at the price that the fees before it left: 900.3 / 900, then 800.566767 / 800
         near(int256(held(BOB)), 99.733233e18, 2e12, "second");
         near(int256(held(ALICE)), 99.7e18 + 49.885316e18, 3e12, "third");

@@ -279,7 +279,7 @@ abstract contract World is Base {
     // ------------------------------------------------------------ the world moves
 
     /// Both feeds and the venue's index, now.
-    function post(uint256 spot) internal {
+    function post(uint256 spot) internal virtual {
         spotNow = spot;
         round = push.post(int256(spot / 1e10), block.timestamp);
         pull.post(PULL_ID, int64(uint64(spot / 1e10)), 0, -8, block.timestamp);

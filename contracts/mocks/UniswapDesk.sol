@@ -53,18 +53,22 @@ contract UniswapDesk {
     /// @notice Liquidity in [price / width, price * width], worth `amount` quote a side at the pool's price. Opens the
     /// pool at `price` if it has none.
     function provide(Wad price_, Wad width, Wad amount) external {
-        (uint160 sqrtPrice, int24 tick,,,,,) = POOL.slot0();
+        (uint160 sqrtPrice,,,,,,) = POOL.slot0();
         if (sqrtPrice == 0) POOL.initialize(_sqrt(price_));
-        (sqrtPrice, tick,,,,,) = POOL.slot0();
-        int24 spacing = POOL.tickSpacing();
-        int24 half = UniswapMath.ticksOf(width.raw(), spacing);
-        int24 middle = UniswapMath.floorTo(tick, spacing);
-        (uint256 zero, uint256 one) =
-            POOL.mint(msg.sender, middle - half, middle + half, _liquidity(sqrtPrice, width, amount), abi.encode(msg.sender));
+        (uint256 zero, uint256 one) = _mint(width, amount);
         (uint256 underlying, uint256 cash) = UNDERLYING_FIRST ? (zero, one) : (one, zero);
         emit SpotProvided(
             msg.sender, price_.divDown(width), price_.mulUp(width), Wad.wrap(underlying), Wad.wrap(cash * UNIT)
         );
+    }
+
+    function _mint(Wad width, Wad amount) private returns (uint256 zero, uint256 one) {
+        (uint160 sqrtPrice, int24 tick,,,,,) = POOL.slot0();
+        int24 spacing = POOL.tickSpacing();
+        int24 half = UniswapMath.ticksOf(width.raw(), spacing);
+        int24 middle = UniswapMath.floorTo(tick, spacing);
+        return
+            POOL.mint(msg.sender, middle - half, middle + half, _liquidity(sqrtPrice, width, amount), abi.encode(msg.sender));
     }
 
     /// @notice The pool's price; 0 before it has one.
