@@ -127,6 +127,13 @@ class Prepared:
     setup: tuple[dict[str, Any], ...] = ()
     """What was sent before the start, as rows of the table ``calls``."""
 
+    def recorder(self, folder: Path) -> Recorder:
+        """A recorder of this world's tables in ``folder``, with what was sent before the start."""
+        recorder = Recorder(folder, self.pool.event_schemas(), self.pool.own_events)
+        for row in self.setup:
+            recorder.add("calls", row)
+        return recorder
+
     def simulation(
         self, recorder: Recorder | None = None, on_block: Callable[[Progress], None] | None = None
     ) -> Simulation:
@@ -273,10 +280,8 @@ def run(
     with prepare(scenario, node=node) as prepared:
         if on_start is not None:
             on_start(prepared)
-        recorder = Recorder(folder, prepared.pool.event_schemas())
+        recorder = prepared.recorder(folder)
         recorder.manifest(manifest(prepared, None, "running", reproduce))
-        for row in prepared.setup:
-            recorder.add("calls", row)
         simulation = prepared.simulation(recorder, on_block)
         ended = "failed"
         try:

@@ -24,7 +24,6 @@ import polars as pl
 from amm_sim import assemble, scenario
 from amm_sim.chain.pool import Block
 from amm_sim.data import Run
-from amm_sim.engine.recorder import Recorder
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.manifest import manifest
 from amm_sim.types import AccountView, Order, PoolView
@@ -53,9 +52,7 @@ class World:
         self.folder = Path(out or self._temporary.name)  # type: ignore[union-attr]
         self.prepared = assemble.prepare(loaded)
         try:
-            self._recorder = Recorder(self.folder, self.prepared.pool.event_schemas())
-            for row in self.prepared.setup:
-                self._recorder.add("calls", row)
+            self._recorder = self.prepared.recorder(self.folder)
             self.simulation = self.prepared.simulation(self._recorder)
         except BaseException:
             self.prepared.close()

@@ -22,7 +22,7 @@ from amm_sim.chain.client import DEPLOYER, GAS, LIBRARIAN, Chain
 from amm_sim.chain.deploy import Deployment
 from amm_sim.chain.orders import Transaction
 from amm_sim.chain.pool import Block, Pool, Result
-from amm_sim.engine.recorder import Table
+from amm_sim.engine.table import Table
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.opening import FOUNDER
 from amm_sim.tape import Tape
@@ -248,9 +248,8 @@ def replayed(pool: Pool, result: Result) -> Happened:
     schemas = pool.event_schemas()
     for event in result.events:
         name, row = pool.event_row(event)
-        table = Table(name, schemas[name])
-        table.add({**dict.fromkeys(PLACE, 0), "contract": event.address, **row})
-        events.append((name, _without_place(table.frame().row(0, named=True))))
+        frame = Table(name, schemas[name]).frame([{**dict.fromkeys(PLACE, 0), **row}])
+        events.append((name, _without_place(frame.row(0, named=True))))
     error = result.error
     if error is None:
         return Happened("filled", "", "{}", result.gas, tuple(events))

@@ -135,7 +135,7 @@ def _words(kind: AbiType) -> dict[str, int]:
         count += 1
         return count - 1
 
-    return pool_row(0, 0, {name: leaves(child) for name, child in kind.fields})
+    return pool_row({name: leaves(child) for name, child in kind.fields})
 
 
 def _tokens(what: Script, codec: Codec) -> Iterator[Comparison]:

@@ -120,6 +120,38 @@ MARKET: dict[str, Any] = {
     "depth": pl.Float64,
     "open": pl.Boolean,
 }
+ORACLE: dict[str, Any] = {
+    "block": pl.Int64,
+    "time": TIME,
+    "mode": pl.Int64,  # what the oracle alone allows
+    "price": EXACT,  # that the protocol takes for spot
+    "low": EXACT,
+    "high": EXACT,
+    "confidence": EXACT,
+    "as_of": TIME,  # publication of the accepted price
+    "twap": EXACT,  # the guard's own average
+    "push_round": pl.Int64,
+    "push_price": EXACT,  # the push feed's last answer
+    "push_time": TIME,
+}
+ACCOUNTS: dict[str, Any] = {
+    "block": pl.Int64,
+    "time": TIME,
+    "agent": pl.String,  # "" of an address that no agent has
+    "address": pl.String,
+    "balance": EXACT,
+    "mark": EXACT,
+    "equity": EXACT,
+    "initial_margin": EXACT,
+    "maintenance_margin": EXACT,
+    "liquidatable": pl.Boolean,
+    "auction_started": TIME,  # 0 = none
+    "auction_insolvent": pl.Boolean,
+    "lp_shares": EXACT,
+    "wallet": EXACT,  # quote outside the protocol
+    "series": pl.List(pl.Int64),
+    "sizes": pl.List(pl.Float64),  # + long, - short
+}
 AGENTS: dict[str, Any] = {
     "agent": pl.String,
     "kind": pl.String,
@@ -133,6 +165,8 @@ TABLES: dict[str, dict[str, Any]] = {
     "calls": CALLS,
     "pool": POOL,
     "expiries": EXPIRIES,
+    "oracle": ORACLE,
+    "accounts": ACCOUNTS,
     "market": MARKET,
     "agents": AGENTS,
 }

@@ -30,6 +30,8 @@ INTRO: Mapping[str, str] = {
     "calls": "What was sent, byte by byte: `amm-sim replay` needs nothing else.",
     "pool": "The pool after each block, by `PoolLens.snapshot`.",
     "expiries": "Each listed expiry after each block.",
+    "oracle": "What the protocol was told and took for true, after each block.",
+    "accounts": "Accounts as agents saw them: a row whenever one was read.",
     "market": "The truth, which the chain only hears of.",
     "agents": "Who took part.",
 }
@@ -104,7 +106,8 @@ def _events() -> Iterator[str]:
                 emitters.setdefault(snake(entry["name"]), []).append(artifact.name)
     yield "## Events"
     yield ""
-    yield f"One table for each event, `event_<name>`, with {KEYS} and its arguments:"
+    yield f"One table for each event, `event_<name>`, with {KEYS} and its arguments; those that no"
+    yield "contract of the run declares have one only where they came."
     yield "`tx` is the number of the transaction as in `txs`, `log` its place in the block. Whole"
     yield "numbers beyond 64 bits are `whole`: `decimal(38, 0)`."
     yield ""

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from amm_sim.pricing.single import black
+from amm_sim.pricing.single import black, both
 from amm_sim.pricing.smile import slice_at
-from amm_sim.types import ExpiryView, LegView, PoolView, SeriesKey, Trade, Truth
+from amm_sim.types import ExpiryView, LegView, PoolView, SeriesKey, Trade, Truth, series_id
 from amm_sim.units import YEAR, quantize
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """One series as its taker sees it."""
 
     series: int
@@ -51,21 +50,32 @@ def half_spread(pool: PoolView, value: float, delta: float) -> float:
 
 def quote_of(pool: PoolView, expiry: ExpiryView, index: int, is_call: bool) -> Quote:
     """The pool's quote of strike ``index`` of a live expiry."""
+    call, put = pair_of(pool, expiry, index)
+    return call if is_call else put
+
+
+def pair_of(pool: PoolView, expiry: ExpiryView, index: int) -> tuple[Quote, Quote]:
+    """The pool's quotes of call and put of strike ``index`` of a live expiry."""
     years = (expiry.expiry - pool.time) / YEAR
     strike, vol = float(expiry.strikes[index]), float(expiry.vols[index])
-    value, delta, vega = black(pool.spot, strike, years, vol, is_call)
-    return Quote(
-        series=SeriesKey(expiry.expiry, index, is_call).id,
-        strike=strike,
-        is_call=is_call,
-        years=years,
-        vol=vol,
-        value=value,
-        delta=delta,
-        vega=vega,
-        fee=half_spread(pool, value, delta),
-        impact=vega * vega / (2.0 * expiry.impact) if expiry.impact > 0.0 else 0.0,
+    *sides, vega = both(pool.spot, strike, years, vol)
+    impact = vega * vega / (2.0 * expiry.impact) if expiry.impact > 0.0 else 0.0
+    call, put = (
+        Quote(
+            series_id(expiry.expiry, index, is_call),
+            strike,
+            is_call,
+            years,
+            vol,
+            value,
+            delta,
+            vega,
+            half_spread(pool, value, delta),
+            impact,
+        )
+        for is_call, (value, delta) in zip((True, False), sides, strict=True)
     )
+    return call, put
 
 
 def live(pool: PoolView, least: float = 0.0) -> Iterator[ExpiryView]:
@@ -83,10 +93,10 @@ def quotes(pool: PoolView, low: float, high: float) -> list[Quote]:
     found = pool.memo.get("quotes")
     if found is None:
         found = pool.memo["quotes"] = [
-            quote_of(pool, expiry, index, is_call)
+            quote
             for expiry in tradeable(pool)
             for index in range(len(expiry.strikes))
-            for is_call in (True, False)
+            for quote in pair_of(pool, expiry, index)
         ]
     return [quote for quote in found if low <= abs(quote.delta) <= high]
 

@@ -1,11 +1,11 @@
 """The port to the pool: one ordered block at a time, one batched read after it.
 
-A block is three requests in one write: a batch of ``eth_sendTransaction`` whose gas price encodes
+A block is four requests in one write: a batch of ``eth_sendTransaction`` whose gas price encodes
 the rank (``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside the
-batch it is a race), and one batch with the block's receipts and every view that agents and the
-recorder need. Anvil takes up each when it has answered the one before. Only if something reverted
-does a fourth fetch what it returned: Anvil keeps that with the transaction, so nothing is executed
-twice.
+batch it is a race), the block's receipts, and one batch with every view that agents and the
+recorder need. Anvil takes up each when it has answered the one before, so receipts are decoded
+while it works on the views. Only if something reverted does a fifth fetch what it returned: Anvil
+keeps that with the transaction, so nothing is executed twice.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,19 @@ from amm_sim.chain.client import GAS, Chain, Sent
 from amm_sim.chain.codec import DecodedError, Event
 from amm_sim.chain.deploy import Deployment
 from amm_sim.chain.orders import Encoder, Transaction
-from amm_sim.chain.records import EventRows, expiry_row, pool_row
-from amm_sim.chain.rpc import Request, RpcError
+from amm_sim.chain.records import EventRows, account_row, expiry_row, oracle_row, pool_row
+from amm_sim.chain.rpc import Answers, Request, RpcError
 from amm_sim.errors import ChainError
 from amm_sim.units import from_wad
 
 GAS_LIMIT = hex(GAS)
 TOGETHER = 2
 """Accounts in one view."""
+
+
+MINED: tuple[Request, ...] = (("eth_getBlockReceipts", ["latest"]), ("eth_blockNumber", []))
+State = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
+"""Exact state of the pool, and of accounts by address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +47,32 @@ class Result:
     error: DecodedError | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
-    """A mined block with what was read after it. Values are exact."""
+    """A mined block with what is read after it. Values are exact."""
 
     number: int
     time: int
     gas: int
     results: tuple[Result, ...]
-    pool: Mapping[str, Any]
-    accounts: Mapping[str, Mapping[str, Any]]
     transactions: Sequence[Transaction]
     receipts: Sequence[Mapping[str, Any]]
+    state: Callable[[], State]
+    """Waits for what was read: the pool, and accounts by address."""
+
+    @cached_property
+    def _read(self) -> State:
+        return self.state()
+
+    @property
+    def pool(self) -> Mapping[str, Any]:
+        """The pool after the block; only its height when nothing was read."""
+        return self._read[0]
+
+    @property
+    def accounts(self) -> Mapping[str, Mapping[str, Any]]:
+        """The accounts that were asked for."""
+        return self._read[1]
 
     @property
     def digest(self) -> bytes:
@@ -107,31 +127,38 @@ class Pool:
         Raises:
             ChainError: Anvil refused a transaction or changed the order.
         """
-        reads: list[Request] = [("eth_getBlockReceipts", ["latest"]), ("eth_blockNumber", [])]
-        reads += self._reads(accounts) if look else []
-        mine: list[Request] = [("evm_mine", [hex(time)])]
-        steps = [self._submission(transactions), mine, reads]
-        *before, (receipts, number, *views) = self.chain.rpc.pipeline(
-            [step for step in steps if step], meanwhile
+        views = self._reads(accounts) if look else []
+        answers = self.chain.rpc.ahead(
+            [self._submission(transactions), [("evm_mine", [hex(time)])], MINED, views]
         )
-        *hashes, mined = [answer for answers in before for answer in answers]
-        _require_none_failed([*hashes, mined])
+        if meanwhile is not None:
+            meanwhile()
+        hashes = answers.take() if transactions else []
+        _require_none_failed([*hashes, *answers.take()])
+        receipts, height = answers.take()
         _require_order(hashes, receipts)
-        results = self._results(receipts)
+        number = int(height, 16)
         if self.chain.journal is not None:
-            height = int(number, 16)
-            self.chain.journal += [Sent(height, s.sender, s.to, s.data) for s in transactions]
-        pool, states = self._unpack(views) if look else ({}, [])
+            self.chain.journal += [Sent(number, s.sender, s.to, s.data) for s in transactions]
+        failed = [r["transactionHash"] for r in receipts if r["status"] != "0x1"]
+        reads = _Reads(answers, tuple(accounts) if look else None)
+        reasons = reads.then([("ots_getTransactionError", [each]) for each in failed])
+        results = self._results(receipts, dict(zip(failed, reasons, strict=True)))
         return Block(
-            number=int(number, 16),
+            number=number,
             time=time,
             gas=sum(result.gas for result in results),
             results=results,
-            pool={"block": int(number, 16), **pool},
-            accounts=dict(zip(accounts, states, strict=True)),
             transactions=transactions,
             receipts=receipts,
+            state=lambda: self._state(number, reads),
         )
+
+    def _state(self, number: int, reads: _Reads) -> State:
+        if reads.accounts is None:
+            return {"block": number}, {}
+        pool, states = self._unpack(reads.take())
+        return {"block": number, **pool}, dict(zip(reads.accounts, states, strict=True))
 
     def observe(self) -> Mapping[str, Any]:
         """The exact state of the pool now."""
@@ -185,10 +212,9 @@ class Pool:
             else answer.message
         )
 
-    def _results(self, receipts: Sequence[Mapping[str, Any]]) -> tuple[Result, ...]:
-        failed = [r["transactionHash"] for r in receipts if r["status"] != "0x1"]
-        answers = self.chain.rpc.strict([("ots_getTransactionError", [each]) for each in failed])
-        reasons = dict(zip(failed, answers, strict=True))
+    def _results(
+        self, receipts: Sequence[Mapping[str, Any]], reasons: Mapping[str, str | None]
+    ) -> tuple[Result, ...]:
         return tuple(self._result(receipt, reasons) for receipt in receipts)
 
     def _result(self, receipt: Mapping[str, Any], reasons: Mapping[str, str | None]) -> Result:
@@ -267,13 +293,21 @@ class Pool:
 
     # ------------------------------------------------------------------ records
 
-    def pool_row(self, block: Block) -> dict[str, Any]:
+    def pool_row(self, pool: Mapping[str, Any]) -> dict[str, Any]:
         """The pool's row of the tape."""
-        return pool_row(block.number, block.time, block.pool)
+        return pool_row(pool)
 
-    def expiry_rows(self, block: Block) -> list[dict[str, Any]]:
+    def oracle_row(self, pool: Mapping[str, Any]) -> dict[str, Any]:
+        """The oracle's row."""
+        return oracle_row(pool)
+
+    def expiry_rows(self, pool: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One row for each listed expiry."""
-        return [expiry_row(block.number, block.time, state) for state in block.pool["expiries"]]
+        return [expiry_row(state) for state in pool["expiries"]]
+
+    def account_row(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """An account's row."""
+        return account_row(state)
 
     def call_row(self, transaction: Transaction) -> dict[str, Any]:
         """What was sent, so that it can be sent again without its sender."""
@@ -283,9 +317,39 @@ class Pool:
         """Columns of every event table."""
         return self._events.schemas
 
-    def event_row(self, event: Event) -> tuple[str, Mapping[str, Any]]:
+    @property
+    def own_events(self) -> frozenset[str]:
+        """Events that contracts of this deployment declare, as in ``event_schemas``."""
+        return self._events.of(self.deployment.names.values(), self.chain.artifacts)
+
+    def event_row(self, event: Event) -> tuple[str, dict[str, Any]]:
         """Table and values of an event."""
         return self._events.row(event)
+
+
+class _Reads:
+    """Views that were asked for with a block: their answers, when they are wanted."""
+
+    def __init__(self, answers: Answers, accounts: tuple[str, ...] | None) -> None:
+        self._answers, self.accounts = answers, accounts
+        self._views: list[Any] | None = None
+
+    def take(self) -> list[Any]:
+        """The views' answers."""
+        if self._views is None:
+            self._views = self._answers.take()
+        return self._views
+
+    def then(self, requests: Sequence[Request]) -> list[Any]:
+        """What is answered after the views."""
+        if not requests:
+            return []
+        self._answers.ask(requests)
+        if self.accounts is not None:
+            self.take()
+        found = self._answers.take()
+        _require_none_failed(found)
+        return found
 
 
 def account_view(state: Mapping[str, Any]) -> t.AccountView:

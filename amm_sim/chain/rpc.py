@@ -6,7 +6,8 @@ Written by hand because http.client costs about 60 microseconds a request, and a
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -45,6 +46,7 @@ class Rpc:
             "Content-Type: application/json\r\nContent-Length: "
         )
         self._buffer = b""
+        self._under_way: Answers | None = None
         try:
             self._socket = socket.create_connection((host, port), timeout=timeout)
         except OSError as error:
@@ -71,32 +73,21 @@ class Rpc:
         """Many requests in one round trip: results in order, an RpcError for a failed one."""
         return self._sorted(requests, self._post(_bodies(requests))) if requests else []
 
-    def pipeline(
-        self, batches: Sequence[Sequence[Request]], meanwhile: Callable[[], None] | None = None
-    ) -> list[list[Any]]:
+    def ahead(self, batches: Iterable[Sequence[Request]]) -> Answers:
         """Batches in one write; the node takes each up when it has answered the one before.
 
         That is HTTP's own rule for a connection, so their order is certain although nothing waits
-        in between. ``meanwhile`` runs while the node works; what it raises is raised after the
-        answers are in, so that the connection stays usable.
+        in between. The answers are taken when they are wanted: until then the caller may work.
         """
-        payloads = [_bodies(requests) for requests in batches]
-        ahead = payloads if QUICKACK else payloads[:1]
-        self._send(ahead)
-        error: BaseException | None = None
-        try:
-            if meanwhile is not None:
-                meanwhile()
-        except BaseException as raised:
-            error = raised
-        answers = []
-        for place, requests in enumerate(batches):
-            if place >= len(ahead):
-                self._send([payloads[place]])
-            answers.append(self._sorted(requests, self._receive_json()))
-        if error is not None:
-            raise error
-        return answers
+        self._finish()
+        self._under_way = Answers(self, batches)
+        return self._under_way
+
+    def _finish(self) -> None:
+        """Takes in what is under way: the next request would read its answers."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.finish()
 
     def _sorted(self, requests: Sequence[Request], answers: Any) -> list[Any]:
         """Answers in the order of their requests."""
@@ -123,6 +114,7 @@ class Rpc:
         return results
 
     def _post(self, payload: Any) -> Any:
+        self._finish()
         self._send([payload])
         return self._receive_json()
 
@@ -173,6 +165,63 @@ class Rpc:
         data = b"".join(parts)
         self._buffer = data[length:]
         return data[:length]
+
+
+class Answers:
+    """Answers of batches that are under way, in their order.
+
+    The next request on the connection takes in first what is left here, so it stays in step.
+    """
+
+    def __init__(self, rpc: Rpc, batches: Iterable[Sequence[Request]]) -> None:
+        self._rpc = rpc
+        self._left: deque[Sequence[Request]] = deque()
+        self._unsent: deque[Any] = deque()
+        self._read: deque[list[Any] | ChainError] = deque()
+        self._put([requests for requests in batches if requests])
+
+    def ask(self, requests: Sequence[Request]) -> None:
+        """One more batch at the end."""
+        self._put([requests] if requests else [])
+
+    def take(self) -> list[Any]:
+        """The next batch's results, an RpcError for each that failed.
+
+        Raises:
+            ChainError: the node is gone or talks nonsense.
+        """
+        if self._read:
+            answer = self._read.popleft()
+            if isinstance(answer, ChainError):
+                raise answer
+            return answer
+        return self._receive()
+
+    def finish(self) -> None:
+        """Reads what is left, for ``take``."""
+        while self._left:
+            try:
+                self._read.append(self._receive())
+            except ChainError as error:
+                self._left.clear()
+                self._read.append(error)
+
+    def _put(self, batches: Sequence[Sequence[Request]]) -> None:
+        self._left.extend(batches)
+        self._unsent.extend(_bodies(requests) for requests in batches)
+        if QUICKACK or len(self._left) == len(self._unsent):
+            self._send(len(self._unsent) if QUICKACK else 1)
+
+    def _send(self, count: int) -> None:
+        ready = [self._unsent.popleft() for _ in range(min(count, len(self._unsent)))]
+        if ready:
+            self._rpc._send(ready)
+
+    def _receive(self) -> list[Any]:
+        requests = self._left.popleft()
+        found = self._rpc._sorted(requests, self._rpc._receive_json())
+        self._send(1)
+        return found
 
 
 def _bodies(requests: Sequence[Request]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ in (docs/port.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from amm_sim.types import AccountView, Order, PoolView
@@ -156,12 +156,20 @@ class Port(Protocol):
         """An exact account as agents see it."""
         ...
 
-    def pool_row(self, block: Any) -> Mapping[str, Any]:
+    def pool_row(self, pool: Mapping[str, Any]) -> dict[str, Any]:
         """The pool's row of the tape; fixed-point numbers as 18-decimal integers."""
         ...
 
-    def expiry_rows(self, block: Any) -> Sequence[Mapping[str, Any]]:
-        """One row for each listed expiry."""
+    def oracle_row(self, pool: Mapping[str, Any]) -> dict[str, Any]:
+        """The oracle's row, likewise."""
+        ...
+
+    def expiry_rows(self, pool: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        """One row for each listed expiry, likewise."""
+        ...
+
+    def account_row(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """An account's row, likewise."""
         ...
 
     def call_row(self, transaction: Any) -> Mapping[str, Any]:
@@ -172,6 +180,11 @@ class Port(Protocol):
         """Columns of every event table, by event name."""
         ...
 
-    def event_row(self, event: Any) -> tuple[str, Mapping[str, Any]]:
-        """Event name as in ``event_schemas`` and its values by column."""
+    @property
+    def own_events(self) -> Collection[str]:
+        """Those that this pool's contracts declare: their tables are there even when empty."""
+        ...
+
+    def event_row(self, event: Any) -> tuple[str, dict[str, Any]]:
+        """Event name as in ``event_schemas`` and a new row of its own values."""
         ...

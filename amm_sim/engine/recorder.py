@@ -8,84 +8,44 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from amm_sim.engine.table import Table
 from amm_sim.errors import SetupError
-from amm_sim.tape import EXACT, TABLES
+from amm_sim.tape import TABLES
 
 PARTS = "parts"
 CHUNK = 240
 """Blocks between two writes."""
-LARGEST = 10**38
 
 
-WHOLE = pl.Decimal(38, 0)
-"""Integers of more than 64 bits that are no fixed-point numbers."""
-
-
-def to_whole(value: int) -> Decimal | None:
-    """The Decimal of a whole number of any size; None beyond 38 digits."""
-    return Decimal(value) if -LARGEST < value < LARGEST else None
-
-
-def to_exact(value: int) -> Decimal | None:
-    """The Decimal of an 18-decimal integer; None beyond 38 digits."""
-    if -LARGEST < value < LARGEST:
-        return Decimal(value).scaleb(-18)
-    return None
-
-
-class Table:
-    """Columns that wait to be written."""
-
-    def __init__(self, name: str, schema: Mapping[str, Any]) -> None:
-        self.name = name
-        self.schema = dict(schema)
-        self._decimal = [{EXACT: to_exact, WHOLE: to_whole}.get(kind) for kind in schema.values()]
-        self._columns: list[list[Any]] = [[] for _ in schema]
-        self.written = 0
-
-    def __len__(self) -> int:
-        return len(self._columns[0])
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Appends a row; exact columns take 18-decimal integers."""
-        for name, decimal, column in zip(self.schema, self._decimal, self._columns, strict=True):
-            value = row[name]
-            column.append(value if decimal is None or value is None else decimal(value))
-
-    def frame(self) -> pl.DataFrame:
-        """What waits, and forgets it."""
-        waiting = self.waiting()
-        self.forget()
-        return waiting
-
-    def waiting(self) -> pl.DataFrame:
-        """What waits."""
-        data = dict(zip(self.schema, self._columns, strict=True))
-        return pl.DataFrame(data, schema=self.schema)
-
-    def forget(self) -> None:
-        """What waited is written."""
-        self._columns = [[] for _ in self.schema]
+Schemas = Mapping[str, Mapping[str, Any]]
 
 
 class Recorder:
     """Tables of one run in one folder.
 
+    Args:
+        folder: what an earlier run left in it goes.
+        events: columns of every event that may come.
+        declared: events that have a table even if none comes; all by default.
+
     Raises:
         SetupError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, events: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, folder: Path, events: Schemas, declared: Collection[str] | None = None
+    ) -> None:
         self.folder = folder
-        schemas = {**TABLES, **{f"event_{name}": columns for name, columns in events.items()}}
-        self.tables = {name: Table(name, schema) for name, schema in schemas.items()}
+        self._events = {f"event_{name}": columns for name, columns in events.items()}
+        always = events if declared is None else declared
+        schemas = {**TABLES, **{(key := f"event_{name}"): self._events[key] for name in always}}
+        self.tables = {name: Table(name, schema) for name, schema in sorted(schemas.items())}
         self._blocks = 0
         self._part = 0
         try:
@@ -96,7 +56,10 @@ class Recorder:
 
     def add(self, table: str, row: Mapping[str, Any]) -> None:
         """Appends a row."""
-        self.tables[table].add(row)
+        found = self.tables.get(table)
+        if found is None:
+            found = self.tables[table] = Table(table, self._events[table])
+        found.add(row)
 
     def end_block(self) -> None:
         """Marks a block's end; every few hundred blocks what waits goes to disk."""
@@ -115,13 +78,12 @@ class Recorder:
         for table in self.tables.values():
             if len(table):
                 part = self.folder / PARTS / f"{table.name}-{self._part:05d}.parquet"
+                rows = table.take()
                 try:
-                    self._write(table.waiting(), part)
+                    self._write(table.frame(rows), part)
                 except SetupError as error:
+                    table.give_back(rows)
                     failures.append(error)
-                    continue
-                table.forget()
-                table.written += 1
         if failures:
             raise failures[0]
 

@@ -7,29 +7,26 @@ delivered at the sender's next wake-up. A block is written down while the chain 
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
-import math
 import time as wall
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol, overload
 
-from amm_sim.engine.actors import PUBLISHER, Actor, stream
+from amm_sim.engine.actors import Actor, stream
 from amm_sim.engine.blockspace import Blockspace, Plan, Rules
 from amm_sim.engine.clock import Clock
 from amm_sim.engine.mempool import Mempool, Pending
-from amm_sim.engine.port import Mined, Port
+from amm_sim.engine.port import Log, Mined, Port
 from amm_sim.engine.port import Outcome as Executed
 from amm_sim.engine.recorder import Recorder
+from amm_sim.engine.scribe import Scribe
 from amm_sim.engine.watch import Watch
-from amm_sim.types import Order, Outcome, PendingView, PoolView, Read, Seen, Status, Truth
+from amm_sim.types import Outcome, PendingView, PoolView, Read, Seen, Status, Truth
 
 DIGEST_EVERY = 100
-USUAL = {"tip": None, "ahead_of": 0, "behind": 0}
-"""Fields of every order that are rarely set."""
 
 
 class World(Protocol):
@@ -95,7 +92,8 @@ class Simulation:
         self.actors = list(actors)
         self.start, self.blocks = schedule.start, schedule.blocks
         self.block_seconds = schedule.block_seconds
-        self.recorder, self.on_block = recorder, on_block
+        self.on_block = on_block
+        self._scribe = None if recorder is None else Scribe(recorder, port, self.actors)
         self.progress = Progress(schedule.blocks)
         self.mempool = Mempool()
         self.space = Blockspace(
@@ -214,7 +212,7 @@ class Simulation:
                 self._deliver(block, item, None, "NotOffered")
         for (item, transaction), result in zip(sent, block.results, strict=True):
             self._deliver(block, item, result)
-            self._record_call(block, transaction)
+            self._note(Scribe.call, self.progress.transactions, block, transaction)
         executed = zip(sent, block.results, strict=True)
         self.space.settle([(item.order, result.gas) for (item, _), result in executed])
         self.view: PoolView = self.port.pool_view(block.pool, self._gas_price(self.space.going))
@@ -247,9 +245,13 @@ class Simulation:
             self.progress.refusals[outcome.error] += 1
         if result is not None:
             self._watch.touch(self._named(result))
-        if self.recorder is not None:
-            number, recorder = self.progress.transactions, self.recorder
-            self._later.append(lambda: self._record(recorder, number, item, outcome, result))
+        self._note(Scribe.order, self.progress.transactions, item, outcome, result)
+
+    def _note(self, what: Callable[..., None], *facts: Any) -> None:
+        """Has the scribe write something down, later."""
+        scribe = self._scribe
+        if scribe is not None:
+            self._later.append(lambda: what(scribe, *facts))
 
     def _named(self, result: Executed) -> list[str]:
         """Actors whose account a transaction's events name."""
@@ -263,102 +265,50 @@ class Simulation:
 
     def _look(self, block: Mined, asked: Mapping[str, None]) -> None:
         """Takes in the accounts that were read with a block, and reads what the block made due."""
-        view, spot = self.port.account_view, self.view.spot
-        self._watch.see([view(state) for state in block.accounts.values()], block.time, spot)
+        spot = self.view.spot
+        self._take_in(block, list(block.accounts.values()), spot)
         read = self._watch.due(block.time, spot, asked)
         due = [address for address in read if address not in block.accounts]
         if due:
-            states = self.port.accounts(due)
-            self._watch.see([view(state) for state in states], block.time, spot)
+            self._take_in(block, self.port.accounts(due), spot)
+
+    def _take_in(self, block: Mined, states: Sequence[Mapping[str, Any]], spot: float) -> None:
+        self._watch.see([self.port.account_view(state) for state in states], block.time, spot)
+        self._note(Scribe.accounts, block, states)
 
     def _finish(self, block: Mined) -> None:
         self.progress.done = self.index
-        if self.recorder is not None:
-            recorder, truth, price = self.recorder, self.truth, self.view.gas_price
-            self._later.append(lambda: self._record_block(recorder, block, truth, price))
+        truth, price = self.truth, self.view.gas_price
+        self._note(lambda scribe: scribe.block(block, truth, price, self._chain_digest.hex()))
         if self.on_block is not None:
             self.on_block(self.progress)
-
-    # ------------------------------------------------------------------ records
-
-    def _record(
-        self,
-        recorder: Recorder,
-        number: int,
-        item: Pending,
-        outcome: Outcome,
-        result: Executed | None,
-    ) -> None:
-        """The ``number``-th order of the run with its events."""
-        block, time = outcome.block, outcome.time
-        error = None if result is None else result.error
-        recorder.add(
-            "txs",
-            {
-                "block": block,
-                "time": time,
-                "tx": number,
-                "agent": item.actor.name,
-                "kind": item.actor.kind,
-                "order": type(item.order).__name__,
-                "args": order_json(item.order),
-                "status": outcome.status.value,
-                "error": outcome.error,
-                "error_args": _json(error.args) if error is not None else "{}",
-                "gas": outcome.gas,
-                "submitted": item.submitted,
-                "delay": outcome.delay,
-            },
-        )
-        for event in () if result is None else result.events:
-            name, row = self.port.event_row(event)
-            where = {"block": block, "time": time, "tx": number, "log": event.index}
-            recorder.add(f"event_{name}", {**where, "contract": event.address, **row})
-
-    def _record_call(self, block: Mined, transaction: Any) -> None:
-        if self.recorder is not None:
-            where = {"block": block.number, "time": block.time, "tx": self.progress.transactions}
-            add, row = self.recorder.add, self.port.call_row
-            self._later.append(lambda: add("calls", {**where, **row(transaction)}))
-
-    def _record_block(self, recorder: Recorder, block: Mined, truth: Truth, price: float) -> None:
-        refused = sum(1 for result in block.results if result.error is not None)
-        recorder.add(
-            "blocks",
-            {
-                "block": block.number,
-                "time": block.time,
-                "transactions": len(block.results),
-                "refused": refused,
-                "gas": block.gas,
-                "gas_price": price,
-                "digest": self._chain_digest.hex(),
-            },
-        )
-        recorder.add("pool", self.port.pool_row(block))
-        for row in self.port.expiry_rows(block):
-            recorder.add("expiries", row)
-        recorder.add("market", _market_row(block.time, truth))
-        recorder.end_block()
 
     def record_actors(self) -> None:
         """Writes the table of actors; call once, at the end."""
         self.catch_up()
-        if self.recorder is not None:
-            for actor in self.actors:
-                self.recorder.add("agents", actor_row(actor))
+        if self._scribe is not None:
+            self._scribe.actors()
 
 
-def actor_row(actor: Actor) -> dict[str, Any]:
-    """An actor's row of the tape."""
-    capital = actor.agent.capital
-    return {
-        "agent": actor.name,
-        "kind": actor.kind,
-        "address": actor.address,
-        "capital": float(capital) if actor.rank != PUBLISHER else 0.0,
-        "gas_paid": actor.gas_paid,
-    }
+class Told(Sequence[dict[str, Any]]):
+    """Events as agents read them, made when one does."""
+
+    def __init__(self, logs: Sequence[Log]) -> None:
+        self._logs = logs
+
+    @cached_property
+    def _events(self) -> tuple[dict[str, Any], ...]:
+        return tuple({"event": log.name, **log.floats} for log in self._logs)
+
+    def __len__(self) -> int:
+        return len(self._logs)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return self._events[index]
 
 
 def _outcome(block: Mined, item: Pending, result: Executed | None, reason: str) -> Outcome:
@@ -383,40 +333,6 @@ def _outcome(block: Mined, item: Pending, result: Executed | None, reason: str) 
         delay=block.time - item.submitted,
         error="" if refusal is None else refusal.name,
         error_args={} if refusal is None else refusal.floats,
-        events=tuple({"event": event.name, **event.floats} for event in result.events),
+        events=Told(result.events),
         gas=result.gas,
     )
-
-
-def _market_row(time: int, truth: Truth) -> dict[str, Any]:
-    return {
-        "time": time,
-        "spot": truth.spot,
-        "venue": truth.venue,
-        "vol": truth.vol,
-        "gas_price": truth.gas_price,
-        "depth": truth.depth,
-        "open": truth.venue_open,
-    }
-
-
-def order_json(order: Order) -> str:
-    """An order's fields as JSON; an infinite limit is null; how it was sent only if unusual."""
-    values = {f.name: getattr(order, f.name) for f in dataclasses.fields(order)}
-    return _json({k: v for k, v in values.items() if k not in USUAL or v != USUAL[k]})
-
-
-def _json(values: Mapping[str, Any]) -> str:
-    return json.dumps({key: _plain(value) for key, value in values.items()}, separators=(",", ":"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value

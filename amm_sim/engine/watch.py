@@ -3,8 +3,9 @@
 A margin view reprices an account in two dozen scenarios: reading every account in every block would
 cost more than all transactions. What an account holds changes only in transactions, whose events
 name it: such an account is read again at once. For what moves with the price, the watch does as a
-liquidator's bot: it reads the endangered in every block, the other sellers when spot has moved or
-their view is old, and accounts without shorts, which nothing can happen to, now and then.
+liquidator's bot: it reads who is below maintenance or in auction in every block, other sellers when
+spot has moved or their view is old, the sooner the nearer they are, and accounts without shorts,
+which nothing can happen to, now and then.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from dataclasses import dataclass
 
 from amm_sim.types import AccountView
 
-ENDANGERED = 1.2
-"""Equity below this multiple of maintenance margin: read in every block."""
+SAFE = 1.2
+"""Equity over maintenance margin at which MOVE and AGE hold. Down to 1 they fall in proportion to
+nothing, beyond they rise: a move of MOVE changes the multiple by a few hundredths."""
 MOVE = 0.01
-"""Relative move of the oracle's spot after which an account with shorts is read again."""
+"""Relative move of the oracle's spot after which such an account with shorts is read again."""
 AGE = 300
-"""Seconds after which an account with shorts is read again."""
-CALM = 6
-"""An account without shorts may move and age so many times as much."""
+"""Seconds after which it is."""
+FAR = 3.0
+"""So many times as much at most, however much equity there is."""
+CALM = 6.0
+"""So many times as much where there are no shorts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,18 @@ class Watch:
 def _due(sight: Sight | None, time: int, spot: float) -> bool:
     if sight is None:
         return True
-    view, patience = sight.view, 1 if sight.exposed else CALM
-    endangered = sight.exposed and view.equity < ENDANGERED * view.maintenance_margin
+    patience = _patience(sight)
     moved = abs(spot - sight.spot) > patience * MOVE * sight.spot
-    return endangered or view.auction_started > 0 or moved or time - sight.time >= patience * AGE
+    return patience == 0.0 or moved or time - sight.time >= patience * AGE
+
+
+def _patience(sight: Sight) -> float:
+    """How much may change before another look, in multiples of MOVE and AGE."""
+    view = sight.view
+    if view.auction_started > 0:
+        return 0.0
+    if not sight.exposed:
+        return CALM
+    margin = view.maintenance_margin
+    distance = view.equity / margin - 1.0 if margin > 0.0 else SAFE - 1.0
+    return min(max(distance / (SAFE - 1.0), 0.0), FAR)

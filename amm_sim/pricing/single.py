@@ -26,3 +26,22 @@ def black(
     second = 0.5 * math.erfc(-sign * (d1 - deviation) / ROOT_2)
     vega = forward * math.sqrt(years) * math.exp(-d1 * d1 / 2.0) / ROOT_2PI
     return sign * (forward * first - strike * second), sign * first, vega
+
+
+def both(
+    forward: float, strike: float, years: float, vol: float
+) -> tuple[tuple[float, float], tuple[float, float], float]:
+    """Value and delta of the call, the same of the put, and their vega: ``black`` to the bit."""
+    deviation = vol * math.sqrt(years)
+    if deviation <= 0.0:
+        call, put = (
+            black(forward, strike, years, vol, True),
+            black(forward, strike, years, vol, False),
+        )
+        return call[:2], put[:2], 0.0
+    d1 = math.log(forward / strike) / deviation + deviation / 2.0
+    d2 = d1 - deviation
+    up, down = 0.5 * math.erfc(-d1 / ROOT_2), 0.5 * math.erfc(d1 / ROOT_2)
+    paid, kept = 0.5 * math.erfc(-d2 / ROOT_2), 0.5 * math.erfc(d2 / ROOT_2)
+    vega = forward * math.sqrt(years) * math.exp(-d1 * d1 / 2.0) / ROOT_2PI
+    return (forward * up - strike * paid, up), (strike * kept - forward * down, -down), vega

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -174,7 +175,7 @@ class Outcome:
     error: str = ""
     """Name of the custom error of a refusal."""
     error_args: dict[str, float] = field(default_factory=dict)
-    events: tuple[dict[str, Any], ...] = ()
+    events: Sequence[dict[str, Any]] = ()
     """Decoded events as name -> value dictionaries with floats; key "event" holds the name."""
     gas: int = 0
 

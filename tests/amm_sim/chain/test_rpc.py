@@ -102,21 +102,37 @@ def test_no_node_is_a_chain_error() -> None:
         Rpc(port)
 
 
-def test_pipeline_runs_batches_in_order_with_work_in_between(chain: Chain) -> None:
+def test_ahead_runs_batches_in_order_while_the_caller_works(chain: Chain) -> None:
     height = chain.block
-    done: list[str] = []
-    batches = [[("evm_mine", [])], [("eth_blockNumber", [])]] * 20
-    answers = chain.rpc.pipeline(batches, lambda: done.append("work"))
-    assert [int(each, 16) for (each,) in answers[1::2]] == list(range(height + 1, height + 21))
-    assert done == ["work"]
+    answers = chain.rpc.ahead([[("evm_mine", [])], [], [("eth_blockNumber", [])]] * 20)
+    found = [answers.take() for _ in range(40)]
+    assert [int(each, 16) for (each,) in found[1::2]] == list(range(height + 1, height + 21))
 
 
-def test_pipeline_error_of_the_work_is_raised_and_the_connection_stays_in_step(
-    chain: Chain,
-) -> None:
-    def broken() -> None:
-        raise ValueError("disk full")
+def test_ahead_what_is_asked_later_is_answered_last(chain: Chain) -> None:
+    answers = chain.rpc.ahead([[("evm_mine", [])]])
+    answers.ask([("eth_chainId", [])])
+    answers.ask([])
+    assert answers.take() != answers.take() == ["0x7a69"]
 
-    with pytest.raises(ValueError, match="disk full"):
-        chain.rpc.pipeline([[("evm_mine", [])], [("eth_chainId", [])]], broken)
+
+def test_ahead_answers_left_behind_keep_the_connection_in_step(chain: Chain) -> None:
+    """As when the caller's own work fails: another request comes in between."""
+    answers = chain.rpc.ahead([[("eth_blockNumber", [])], [("eth_chainId", [])]])
+    first = answers.take()
     assert chain.rpc.call("web3_clientVersion").startswith("anvil")
+    assert [int(each, 16) for each in first] == [chain.block]
+    assert answers.take() == ["0x7a69"]
+
+
+def test_ahead_node_that_dies_is_a_chain_error_for_the_one_who_takes() -> None:
+    for port in serve(lambda body: None if b"second" in body else http(b'[{"id":0,"result":1}]')):
+        rpc = Rpc(port)
+        answers = rpc.ahead([[("first", [])]])
+        assert answers.take() == [1]
+        answers.ask([("second", [])])
+        with pytest.raises(ChainError):
+            rpc.call("third")
+        with pytest.raises(ChainError, match="is gone"):
+            answers.take()
+        rpc.close()

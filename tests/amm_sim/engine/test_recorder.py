@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from amm_sim import tape
-from amm_sim.engine.recorder import CHUNK, Recorder, to_exact
+from amm_sim.engine.recorder import CHUNK, Recorder
+from amm_sim.engine.table import WHOLE, column
 from amm_sim.errors import SetupError
 
 EVENTS = {"moved": {"block": pl.Int64, "amount": tape.EXACT, "units": pl.Decimal(38, 0)}}
@@ -37,6 +38,18 @@ def test_close_empty_run_writes_every_declared_column(tmp_path: Path) -> None:
     assert loaded.manifest == {"seed": 1}
 
 
+def test_close_undeclared_event_has_a_table_only_if_it_came(tmp_path: Path) -> None:
+    columns = {"block": pl.Int64}
+    events = {"declared": columns, "came": columns, "never": columns}
+    recorder = Recorder(tmp_path / "run", events, declared=["declared"])
+    recorder.manifest({})
+    recorder.add("event_came", {"block": 3})
+    recorder.close()
+    loaded = tape.load(tmp_path / "run")
+    assert set(loaded.tables) == {*tape.TABLES, "event_declared", "event_came"}
+    assert loaded.tables["event_came"]["block"].to_list() == [3]
+
+
 def test_add_wads_stay_exact_to_the_wei(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "run", EVENTS)
     recorder.manifest({})
@@ -44,9 +57,13 @@ def test_add_wads_stay_exact_to_the_wei(tmp_path: Path) -> None:
     for amount in amounts:
         recorder.add("event_moved", {"block": 1, "amount": amount, "units": 7})
     recorder.close()
-    column = tape.load(tmp_path / "run").tables["event_moved"]["amount"].to_list()
-    assert column[:3] == [Decimal(a).scaleb(-18) for a in amounts[:3]]
-    assert column[3] is None
+    found = tape.load(tmp_path / "run").tables["event_moved"]["amount"].to_list()
+    assert [str(each) for each in found[:3]] == [
+        "1E-18",
+        "-10000000000000000000.000000000000000001",
+        "123456789.000000000000000001",
+    ]
+    assert found[3] is None
     assert tape.load(tmp_path / "run").tables["event_moved"]["units"].to_list() == [Decimal(7)] * 4
 
 
@@ -83,8 +100,18 @@ def test_folder_that_is_a_file_is_a_setup_error(tmp_path: Path) -> None:
         Recorder(tmp_path / "file", EVENTS)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), [(0, Decimal(0)), (10**18, Decimal(1)), (10**38, None)]
-)
-def test_to_exact_keeps_38_digits(value: int, expected: Decimal | None) -> None:
-    assert to_exact(value) == expected
+@pytest.mark.parametrize("digits", [1, 18, 19, 28, 29, 37, 38])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_exact_column_keeps_every_digit(digits: int, sign: int) -> None:
+    """As texts: Decimals in Python's usual context have 28 digits, which is not enough."""
+    number = sign * int(("1234567890" * 4)[:digits])
+    padded = f"{abs(number):019d}"
+    text = f"{'-' if sign < 0 else ''}{padded[:-18]}.{padded[-18:]}"
+    assert column("x", [number], tape.EXACT).cast(pl.String).to_list() == [text]
+    assert column("x", [number], WHOLE).cast(pl.String).to_list() == [str(number)]
+
+
+def test_exact_column_beyond_38_digits_is_null() -> None:
+    values = [10**38 - 1, 10**38, -(10**38), 2**255, None]
+    found = column("x", values, tape.EXACT)
+    assert found.is_null().to_list() == [False, True, True, True, True]

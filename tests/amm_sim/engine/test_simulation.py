@@ -98,6 +98,44 @@ def test_run_trades_move_exactly_what_events_say(recorded: Tape) -> None:
         assert Decimal(str(json.loads(arguments)["size"])) == size
 
 
+def test_run_oracle_table_states_what_the_feeds_posted(recorded: Tape) -> None:
+    """The push feed's posts, by their own arguments, against what the table says it holds."""
+    oracle, txs = recorded.table("oracle"), recorded.table("txs")
+    assert oracle["time"].to_list() == recorded.table("blocks")["time"].to_list()
+    posts = txs.filter((pl.col("order") == "PostPush") & (pl.col("status") == "filled"))
+    assert len(posts) > 1
+    held = dict(zip(oracle["block"], oracle["push_price"], strict=True))
+    for block, arguments in zip(posts["block"], posts["args"], strict=True):
+        assert held[block] == Decimal(repr(json.loads(arguments)["price"]))
+    assert oracle["price"].to_list() == recorded.table("pool")["spot"].to_list()
+    assert oracle["push_round"].is_sorted()
+
+
+def test_run_accounts_table_shows_what_trades_left(recorded: Tape) -> None:
+    accounts, traded = recorded.table("accounts"), recorded.event("traded")
+    assert traded is not None
+    addresses = dict(recorded.table("agents").select("address", "agent").iter_rows())
+    assert all(addresses[a] == n for a, n in accounts.select("address", "agent").iter_rows())
+    sums: dict[tuple[str, int], Decimal] = {}
+    for account, series, size in traded.select("account", "id", "size").iter_rows():
+        sums[account, series] = sums.get((account, series), Decimal(0)) + size
+    last = accounts.group_by("address", maintain_order=True).last()
+    shown = {
+        (address, series): size
+        for address, many, sizes in last.select("address", "series", "sizes").iter_rows()
+        for series, size in zip(many, sizes, strict=True)
+    }
+    known = set(last["address"].to_list())
+    assert shown == {key: float(s) for key, s in sums.items() if s and key[0] in known}
+    assert shown
+
+
+def test_run_tables_are_of_the_deployed_contracts_alone(recorded: Tape) -> None:
+    assert "event_traded" in recorded.tables
+    assert "event_bad_debt" in recorded.tables  # empty here
+    assert not {"event_bought", "event_sold_back", "event_provided"} & set(recorded.tables)
+
+
 def test_run_parameters_are_read_from_the_chain(recorded: Tape) -> None:
     parameters = recorded.manifest["parameters"]
     assert parameters["market"]["premiumFee"] == "0.005"

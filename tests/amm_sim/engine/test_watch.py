@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from amm_sim.engine.watch import AGE, CALM, ENDANGERED, MOVE, Watch
+from amm_sim.engine.watch import AGE, CALM, FAR, MOVE, SAFE, Watch
 from amm_sim.types import AccountView, LegView
 
 SHORT = (LegView(1, -1.0),)
-HEALTHY = AccountView("0xa", 1000.0, 900.0, 400.0, 300.0, False, 0, False, 0, 0.0, SHORT)
+HEALTHY = AccountView("0xa", 1000.0, SAFE * 300.0, 400.0, 300.0, False, 0, False, 0, 0.0, SHORT)
 
 
 def seen(view: AccountView) -> Watch:
@@ -43,8 +43,22 @@ def test_healthy_account_is_due_when_old_or_spot_moved(time: int, spot: float, d
 
 
 @pytest.mark.parametrize(
+    ("equity", "share"),
+    [(330.0, 0.5), (315.0, 0.25), (360.0, 1.0), (420.0, 2.0), (480.0, 3.0), (3000.0, FAR)],
+)
+def test_account_is_read_the_sooner_the_nearer_it_is_to_maintenance(
+    equity: float, share: float
+) -> None:
+    """By hand: maintenance is 300, so an equity of 330 is half as far from it as SAFE."""
+    watch = seen(dataclasses.replace(HEALTHY, equity=equity))
+    assert not watch.due(int(0.99 * share * AGE), 100.0 * (1.0 + 0.99 * share * MOVE))
+    assert watch.due(int(1.01 * share * AGE) + 1, 100.0)
+    assert watch.due(1, 100.0 * (1.0 - 1.01 * share * MOVE))
+
+
+@pytest.mark.parametrize(
     "change",
-    [{"equity": ENDANGERED * 300.0 - 1.0}, {"equity": -5.0}, {"auction_started": 7}],
+    [{"equity": 299.9}, {"equity": -5.0}, {"auction_started": 7}],
 )
 def test_endangered_account_is_due_in_every_block(change: dict[str, float]) -> None:
     assert seen(dataclasses.replace(HEALTHY, **change)).due(1, 100.0) == ["0xa"]
