@@ -83,6 +83,11 @@ class Rpc:
         self._under_way = Answers(self, batches)
         return self._under_way
 
+    def pipeline(self, batches: Sequence[Sequence[Request]]) -> list[list[Any]]:
+        """``ahead`` with all answers taken; none of the batches is empty."""
+        answers = self.ahead(batches)
+        return [answers.take() for _ in batches]
+
     def _finish(self) -> None:
         """Takes in what is under way: the next request would read its answers."""
         under_way, self._under_way = self._under_way, None
