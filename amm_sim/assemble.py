@@ -3,88 +3,31 @@
 from __future__ import annotations
 
 import time as wall
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import oracles
-from amm_sim import adapters, agents, market
+from amm_sim import adapters
 from amm_sim.chain.anvil import Anvil, Fork
 from amm_sim.chain.artifacts import Artifacts
 from amm_sim.chain.client import Chain
-from amm_sim.chain.deploy import Deployment, deploy_protocol, read_parameters
+from amm_sim.chain.deploy import deploy_protocol, read_parameters
 from amm_sim.chain.fork import Existing
 from amm_sim.chain.pool import Pool
-from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, Bid, address_of, stream
 from amm_sim.engine.blockspace import Rules
 from amm_sim.engine.mempool import BUILDERS
-from amm_sim.engine.recorder import Recorder
-from amm_sim.engine.simulation import Progress, Schedule, Simulation
+from amm_sim.engine.simulation import Progress
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.manifest import manifest
-from amm_sim.opening import SETTLE_IN, Lister, Opening, deposit_delay
-from amm_sim.plugins import find
-from amm_sim.scenario import Part, Scenario
+from amm_sim.opening import SETTLE_IN, Opening, deposit_delay
+from amm_sim.prepared import Prepared, build_actors, build_world, reseeded
+from amm_sim.scenario import Scenario
 from amm_sim.tables import build
 
 OPENING_SEED = 0
 """Draws the little that is random at the first block, so that a chain's start suits every seed."""
-
-# --------------------------------------------------------------------------- parts
-
-
-def build_market(scenario: Scenario) -> market.Generator:
-    """The generator of the truth."""
-    kind: type[market.Generator] = find(market.MARKETS, scenario.market, scenario.path.parent)
-    return build(kind, scenario.market.table, scenario.market.path)
-
-
-def build_world(scenario: Scenario) -> market.Path:
-    """The truth of a run, from the start to its last block."""
-    run = scenario.run
-    rng = stream(run.seed, "market", scenario.market.kind)
-    return build_market(scenario).path(run.start, run.block_seconds, run.blocks, rng)
-
-
-def reseeded(scenario: Scenario, seed: int) -> Scenario:
-    """The same scenario with another seed."""
-    return replace(scenario, run=replace(scenario.run, seed=seed))
-
-
-def build_actors(scenario: Scenario) -> list[Actor]:
-    """Publishers, the lister where boards come later, agents."""
-    actors = [
-        _actor(oracles.PUBLISHERS, p, PUBLISHER, i, scenario)
-        for i, p in enumerate(scenario.oracles)
-    ]
-    later = tuple(board for board in scenario.boards if board.listed > 0)
-    if later:
-        lister = Lister(later, cadence=scenario.run.block_seconds)
-        actors.append(_wrap(lister, "lister", PUBLISHER, len(actors), scenario.run.seed))
-    actors += [_actor(agents.AGENTS, p, AGENT, i, scenario) for i, p in enumerate(scenario.agents)]
-    return actors
-
-
-def _actor(
-    kinds: Mapping[str, type[Any]], part: Part, rank: int, index: int, scenario: Scenario
-) -> Actor:
-    bids = [f.name for f in fields(Bid)]
-    table = {key: value for key, value in part.table.items() if key not in bids}
-    bid = {key: value for key, value in part.table.items() if key in bids}
-    kind = find(kinds, part, scenario.path.parent)
-    agent = build(kind, table, part.path, name=part.name)
-    actor = _wrap(agent, part.kind, rank, index, scenario.run.seed)
-    return replace(actor, bid=build(Bid, bid, part.path))
-
-
-def _wrap(agent: Any, kind: str, rank: int, index: int, seed: int) -> Actor:
-    name = f"{'oracles' if rank == PUBLISHER else 'agents'}.{agent.name}"
-    return Actor(agent, kind, rank, index, address_of(name), stream(seed, "act", name))
-
-
-# -------------------------------------------------------------- a world on a chain
 
 
 @dataclass(frozen=True)
@@ -109,80 +52,6 @@ class Forked(Existing):
         if not self.url:
             return None
         return Fork(self.url, self.block, Path(self.cache) if self.cache else None)
-
-
-@dataclass
-class Prepared:
-    """A scenario on a chain, at its start: one snapshot serves any number of paths."""
-
-    scenario: Scenario
-    chain: Chain
-    deployment: Deployment
-    pool: Pool
-    world: market.Path
-    actors: list[Actor]
-    parameters: dict[str, dict[str, str | int]]
-    seconds: float
-    """Wall time that the preparation took."""
-    setup: tuple[dict[str, Any], ...] = ()
-    """What was sent before the start, as rows of the table ``calls``."""
-
-    def recorder(self, folder: Path) -> Recorder:
-        """A recorder of this world's tables in ``folder``, with what was sent before the start."""
-        recorder = Recorder(folder, self.pool.event_schemas(), self.pool.own_events)
-        for row in self.setup:
-            recorder.add("calls", row)
-        return recorder
-
-    def simulation(
-        self, recorder: Recorder | None = None, on_block: Callable[[Progress], None] | None = None
-    ) -> Simulation:
-        """A simulation from the start; nothing is mined beyond the first block."""
-        run = self.scenario.run
-        return Simulation(
-            self.pool,
-            self.world,
-            self.actors,
-            Schedule(
-                run.start,
-                run.block_seconds,
-                run.blocks,
-                run.builder,
-                build(Rules, self.scenario.mempool, "mempool"),
-                run.seed,
-            ),
-            recorder=recorder,
-            on_block=on_block,
-        )
-
-    def paths(self, seeds: Iterable[int]) -> Iterator[Simulation]:
-        """One simulation for each seed, all from the same baseline, which each leaves behind.
-
-        A path's market and agents draw from its seed; the state of the chain at the start is the
-        same for all, to the block hash. Run a path before asking for the next.
-        """
-        token = self.pool.save()
-        for seed in seeds:
-            yield self.path(seed)
-            token = self.pool.restore(token)
-
-    def path(self, seed: int, recorder: Recorder | None = None) -> Simulation:
-        """The simulation of another seed. The chain must be at the start: see ``Pool.restore``."""
-        scenario = reseeded(self.scenario, seed)
-        other = replace(
-            self, scenario=scenario, world=build_world(scenario), actors=build_actors(scenario)
-        )
-        return other.simulation(recorder)
-
-    def close(self) -> None:
-        """Ends the chain."""
-        self.chain.close()
-
-    def __enter__(self) -> Prepared:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def prepare(

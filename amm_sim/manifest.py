@@ -6,15 +6,13 @@ import hashlib
 import platform
 import subprocess
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amm_sim.chain.anvil import VERSION
 from amm_sim.chain.artifacts import ROOT, Artifacts
 from amm_sim.chain.deploy import Deployment
-
-if TYPE_CHECKING:
-    from amm_sim.assemble import Prepared
-    from amm_sim.engine.simulation import Simulation
+from amm_sim.engine.simulation import Simulation
+from amm_sim.prepared import Prepared
 
 
 def manifest(

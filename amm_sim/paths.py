@@ -27,13 +27,13 @@ import orjson
 
 from amm_sim import assemble, scenario, tables
 from amm_sim.analyzers.paths import insolvent_after, path_metrics
-from amm_sim.assemble import Prepared
 from amm_sim.chain.artifacts import Artifacts
 from amm_sim.engine.ledger import DONE, FAILED
 from amm_sim.engine.memory import MemoryRecorder, save
 from amm_sim.engine.simulation import Simulation
 from amm_sim.engine.study import Point, Task
 from amm_sim.errors import AmmSimError, ChainError, SetupError
+from amm_sim.prepared import Prepared, build_actors, build_market
 from amm_sim.scenario import Scenario
 from amm_sim.types import PathResult
 
@@ -53,8 +53,8 @@ def points_of(
     found = []
     for row in rows:
         loaded = scenario.load(path, {**changes, **row, "sweep": None})
-        assemble.build_market(loaded)
-        assemble.build_actors(loaded)
+        build_market(loaded)
+        build_actors(loaded)
         shown = tables.plain(row)
         found.append(Point(point_hash(loaded, contracts), shown, loaded))
     return tuple(found)

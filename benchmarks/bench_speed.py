@@ -27,13 +27,13 @@ from typing import Any
 from web3 import HTTPProvider, Web3
 
 from amm_sim import assemble, scenario
-from amm_sim.assemble import Prepared
 from amm_sim.chain.client import DEPLOYER
 from amm_sim.chain.orders import Transaction
 from amm_sim.chain.pool import Block, Pool
 from amm_sim.engine.actors import address_of
 from amm_sim.engine.recorder import Recorder
 from amm_sim.engine.simulation import Simulation
+from amm_sim.prepared import Prepared
 from amm_sim.types import PokeOracle
 
 ROOT = Path(__file__).resolve().parents[1]

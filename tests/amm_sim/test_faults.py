@@ -18,10 +18,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from amm_sim import assemble, scenario, tape
-from amm_sim.assemble import Prepared
 from amm_sim.cli import cli
 from amm_sim.engine import simulation
 from amm_sim.errors import ChainError
+from amm_sim.prepared import Prepared
 
 SMALL = Path(__file__).parent / "engine" / "small.toml"
 SHORT = {"run.duration": 1200}

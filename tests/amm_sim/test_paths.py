@@ -14,6 +14,7 @@ from amm_sim import assemble, paths, scenario, tape
 from amm_sim.engine.simulation import Simulation
 from amm_sim.engine.study import Point, Task
 from amm_sim.errors import ScenarioError
+from amm_sim.prepared import reseeded
 
 SMALL = Path(__file__).parent / "engine" / "small.toml"
 SHORT = {"run.duration": 1200}
@@ -116,7 +117,7 @@ def test_point_with_a_wrong_key_is_refused_before_any_path() -> None:
 def test_point_hash_is_of_the_model_alone() -> None:
     base = point()
     loaded = base.payload
-    assert paths.point_hash(assemble.reseeded(loaded, 77), "contracts") == base.hash
+    assert paths.point_hash(reseeded(loaded, 77), "contracts") == base.hash
     other_words = scenario.load(SMALL, {**SHORT, "question": "?", "run.seed": 6})
     assert paths.point_hash(other_words, "contracts") == base.hash
     assert paths.point_hash(loaded, "other contracts") != base.hash

@@ -31,7 +31,7 @@ MAY: dict[str, set[str]] = {
     "data": VALUES,
 }
 """Part -> parts of ours that it may import, besides itself."""
-ROOTS = {"", "assemble", "opening", "manifest", "paths", "cluster", "proofs", "cli"}
+ROOTS = {"", "assemble", "opening", "prepared", "manifest", "paths", "cluster", "proofs", "cli"}
 ROOTS |= {"replay", "divergence", "shrink", "foundry", "notebook", "plugins"}
 """Composition roots: free."""
 

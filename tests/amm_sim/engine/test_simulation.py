@@ -16,10 +16,10 @@ import polars as pl
 import pytest
 
 from amm_sim import assemble, scenario, tape
-from amm_sim.assemble import Prepared
 from amm_sim.chain.pool import _require_order
 from amm_sim.engine.actors import address_of
 from amm_sim.errors import ChainError
+from amm_sim.prepared import Prepared
 from amm_sim.tape import Tape
 from amm_sim.types import Outcome, PokeOracle, Status, Trade
 
