@@ -11,7 +11,7 @@ from amm_sim import types as t
 from amm_sim.chain.codec import Codec
 from amm_sim.chain.deploy import PULL_ID, PUSH_DECIMALS, Deployment
 from amm_sim.errors import ScenarioError
-from amm_sim.units import quantize, to_lots, to_wad
+from amm_sim.units import decision_to_wad, to_lots
 
 HUGE = 2**255 - 1
 """A limit that never binds."""
@@ -31,7 +31,7 @@ def wad(value: float) -> int:
     """A decision as an 18-decimal integer; infinity is the largest number."""
     if math.isinf(value):
         return HUGE if value > 0 else -HUGE
-    return to_wad(quantize(value))
+    return decision_to_wad(value)
 
 
 def _feed(value: float) -> int:

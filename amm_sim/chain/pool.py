@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from amm_sim import types as t
 from amm_sim.chain.client import GAS, Chain, Sent
 from amm_sim.chain.codec import DecodedError, Event
@@ -25,8 +23,8 @@ from amm_sim.chain.deploy import Deployment
 from amm_sim.chain.orders import Encoder, Transaction
 from amm_sim.chain.records import EventRows, account_row, expiry_row, oracle_row, pool_row
 from amm_sim.chain.rpc import Answers, Request, RpcError
+from amm_sim.chain.views import account_view, pool_view
 from amm_sim.errors import ChainError
-from amm_sim.units import from_wad
 
 GAS_LIMIT = hex(GAS)
 TOGETHER = 2
@@ -243,49 +241,7 @@ class Pool:
 
     def pool_view(self, pool: Mapping[str, Any], gas_price: float) -> t.PoolView:
         """The exact snapshot as agents see it."""
-        oracle, nav, greeks, solvency = (
-            pool["oracle"],
-            pool["nav"],
-            pool["greeks"],
-            pool["solvency"],
-        )
-        return t.PoolView(
-            block=pool["block"],
-            time=pool["time"],
-            mode=t.Mode(pool["mode"]),
-            spot=from_wad(oracle["price"]),
-            spot_low=from_wad(oracle["low"]),
-            spot_high=from_wad(oracle["high"]),
-            oracle_confidence=from_wad(oracle["confidence"]),
-            nav=from_wad(nav["nav"]),
-            cash=from_wad(nav["cash"]),
-            hedge_equity=from_wad(nav["hedgeEquity"]),
-            liability=from_wad(nav["liability"]),
-            delta=from_wad(greeks["delta"]),
-            gamma=from_wad(greeks["gamma"]),
-            vega=from_wad(greeks["vega"]),
-            theta=from_wad(greeks["theta"]),
-            hedge_size=from_wad(pool["hedgeSize"]),
-            hedge_band=from_wad(pool["hedge"]["band"]),
-            hedge_due=pool["hedge"]["due"],
-            scale=from_wad(solvency["scale"]),
-            shortfall=from_wad(solvency["shortfall"]),
-            insurance=from_wad(pool["insurance"]),
-            free_liquidity=from_wad(pool["freeLiquidity"]),
-            share_price=from_wad(pool["sharePrice"]),
-            total_shares=from_wad(pool["totalShares"]),
-            stale_expiry=pool["stale"],
-            worst_stress_nav=from_wad(pool["worstStressNav"]),
-            gas_price=gas_price,
-            expiries=tuple(_expiry_view(state) for state in pool["expiries"]),
-            push_round=pool["pushRound"],
-            fees=self.fees,
-            push_price=from_wad(pool["pushPrice"]),
-            push_time=pool["pushTime"],
-            auction=self.auction,
-            hedge_pending=from_wad(pool["hedgePending"]),
-            hedge_trade=from_wad(pool["hedge"]["trade"]),
-        )
+        return pool_view(pool, gas_price, self.fees, self.auction)
 
     def account_view(self, state: Mapping[str, Any]) -> t.AccountView:
         """An exact account as agents see it."""
@@ -350,44 +306,6 @@ class _Reads:
         found = self._answers.take()
         _require_none_failed(found)
         return found
-
-
-def account_view(state: Mapping[str, Any]) -> t.AccountView:
-    """The exact state of an account as agents see it."""
-    margin, auction = state["margin"], state["auction"]
-    return t.AccountView(
-        address=state["account"],
-        balance=from_wad(margin["balance"]),
-        equity=from_wad(margin["equity"]),
-        initial_margin=from_wad(margin["initialMargin"]),
-        maintenance_margin=from_wad(margin["maintenanceMargin"]),
-        liquidatable=state["liquidatable"],
-        auction_started=auction["startedAt"],
-        auction_insolvent=auction["insolvent"],
-        auction_nonce=auction["nonce"],
-        lp_shares=from_wad(state["lpShares"]),
-        legs=tuple(t.LegView(leg["id"], from_wad(leg["size"])) for leg in state["legs"]),
-        wallet=from_wad(state["wallet"]),
-    )
-
-
-def _expiry_view(state: Mapping[str, Any]) -> t.ExpiryView:
-    return t.ExpiryView(
-        expiry=state["expiry"],
-        shift=from_wad(state["shift"]),
-        impact=from_wad(state["impact"]),
-        open=state["open"],
-        refreshed_at=state["refreshedAt"],
-        settlement=from_wad(state["settlement"]),
-        swept=state["swept"],
-        strikes=_array(state["strikes"]),
-        vols=_array(state["vols"]),
-        net=_array(state["net"]),
-    )
-
-
-def _array(values: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([from_wad(value) for value in values], dtype=np.float64)
 
 
 def _floats(chain: Chain, deployment: Deployment, role: str) -> dict[str, float]:

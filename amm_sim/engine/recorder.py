@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import deque
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from amm_sim.engine.table import Table
+from amm_sim.engine.table import Rows, Table
 from amm_sim.errors import SetupError
 from amm_sim.tape import TABLES
 
 PARTS = "parts"
 CHUNK = 240
-"""Blocks between two writes."""
+"""Blocks of a part."""
+AT_ONCE = 2
+"""Tables of a part that are written with one block."""
 
 
 Schemas = Mapping[str, Mapping[str, Any]]
@@ -48,6 +51,9 @@ class Recorder:
         self.tables = {name: Table(name, schema) for name, schema in sorted(schemas.items())}
         self._blocks = 0
         self._part = 0
+        self._leaving: deque[tuple[Table, Rows, Path]] = deque()
+        """What of a part is not written yet."""
+        self._failure: SetupError | None = None
         try:
             _empty(folder)
             (folder / PARTS).mkdir(parents=True)
@@ -62,30 +68,50 @@ class Recorder:
         found.add(row)
 
     def end_block(self) -> None:
-        """Marks a block's end; every few hundred blocks what waits goes to disk."""
+        """Marks a block's end; every few hundred blocks what waits goes to disk.
+
+        A table or two with each of the blocks that follow, so that no block waits long.
+
+        Raises:
+            SetupError: a table could not be written; its rows wait again.
+        """
         self._blocks += 1
         if self._blocks % CHUNK == 0:
-            self.flush()
+            self._begin_part()
+        self._write_some(AT_ONCE)
 
     def flush(self) -> None:
-        """Writes what waits; a table that cannot be written keeps no other from it.
+        """Writes all that waits; a table that cannot be written keeps no other from it.
 
         Raises:
             SetupError: the first table that could not be written; its rows still wait.
         """
+        self._begin_part()
+        self._write_some(len(self._leaving))
+
+    def _begin_part(self) -> None:
+        self._write_some(len(self._leaving))
         self._part += 1
-        failures: list[SetupError] = []
         for table in self.tables.values():
             if len(table):
-                part = self.folder / PARTS / f"{table.name}-{self._part:05d}.parquet"
-                rows = table.take()
-                try:
-                    self._write(table.frame(rows), part)
-                except SetupError as error:
-                    table.give_back(rows)
-                    failures.append(error)
-        if failures:
-            raise failures[0]
+                path = self.folder / PARTS / f"{table.name}-{self._part:05d}.parquet"
+                self._leaving.append((table, table.take(), path))
+
+    def _write_some(self, count: int) -> None:
+        """The next tables of the part; what failed is said when nothing of it is left."""
+        if not self._leaving:
+            return
+        for _ in range(min(count, len(self._leaving))):
+            table, rows, path = self._leaving.popleft()
+            try:
+                self._write(table.frame(rows), path)
+            except SetupError as error:
+                table.give_back(rows)
+                self._failure = self._failure or error
+        failure = self._failure
+        if failure is not None and not self._leaving:
+            self._failure = None
+            raise failure
 
     def manifest(self, content: Mapping[str, Any]) -> None:
         """Writes manifest.json; again replaces it as a whole."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from amm_sim.tape import EXACT
 
+Rows = list[Mapping[str, Any]]
 WHOLE = pl.Decimal(38, 0)
 """Integers of more than 64 bits that are no fixed-point numbers."""
 LARGEST = 10**38
@@ -27,7 +28,7 @@ class Table:
     def __init__(self, name: str, schema: Mapping[str, Any]) -> None:
         self.name = name
         self.schema = dict(schema)
-        self._rows: list[Mapping[str, Any]] = []
+        self._rows: Rows = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -36,16 +37,16 @@ class Table:
         """Appends a row."""
         self._rows.append(row)
 
-    def take(self) -> list[Mapping[str, Any]]:
+    def take(self) -> Rows:
         """The waiting rows, which are forgotten."""
         rows, self._rows = self._rows, []
         return rows
 
-    def give_back(self, rows: list[Mapping[str, Any]]) -> None:
+    def give_back(self, rows: Rows) -> None:
         """Rows that could not be written wait again, before what came later."""
         self._rows = rows + self._rows
 
-    def frame(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    def frame(self, rows: Rows) -> pl.DataFrame:
         """Rows as columns."""
         columns = [
             column(name, [row[name] for row in rows], kind) for name, kind in self.schema.items()

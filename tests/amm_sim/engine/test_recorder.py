@@ -80,6 +80,43 @@ def test_parts_of_a_killed_run_are_read(tmp_path: Path) -> None:
     assert whole.tables["blocks"]["block"].to_list() == list(range(2 * CHUNK + 7))
 
 
+def test_part_leaves_a_few_tables_a_block_and_whole(tmp_path: Path) -> None:
+    """Whatever block a kill comes after: a part that is there has all of its rows."""
+    events = {f"e{i}": {"block": pl.Int64} for i in range(9)}
+    recorder = Recorder(tmp_path / "run", events)
+    recorder.manifest({})
+    counts = []
+    for block in range(CHUNK + 9):
+        for name in events:
+            recorder.add(f"event_{name}", {"block": block})
+        recorder.end_block()
+        parts = list((tmp_path / "run" / "parts").glob("*.parquet"))
+        assert all(len(pl.read_parquet(part)) == CHUNK for part in parts[-2:])
+        counts.append(len(parts))
+    assert counts[CHUNK - 2 :] == [0, 2, 4, 6, 8, 9, 9, 9, 9, 9, 9]
+    recorder.close()
+    found = tape.load(tmp_path / "run").tables["event_e8"]["block"].to_list()
+    assert found == list(range(CHUNK + 9))
+
+
+def test_part_table_that_cannot_be_written_keeps_no_other_from_it(tmp_path: Path) -> None:
+    columns = {"block": pl.Int64}
+    recorder = Recorder(tmp_path / "run", {"a": columns, "b": columns})
+    recorder.manifest({})
+    blocked = tmp_path / "run" / "parts" / "event_a-00001.parquet"
+    blocked.mkdir()
+    recorder.add("event_a", {"block": 1})
+    recorder.add("event_b", {"block": 2})
+    with pytest.raises(SetupError, match="event_a-00001"):
+        recorder.flush()
+    blocked.rmdir()
+    recorder.add("event_a", {"block": 3})
+    recorder.close()
+    loaded = tape.load(tmp_path / "run")
+    assert loaded.tables["event_a"]["block"].to_list() == [1, 3]
+    assert loaded.tables["event_b"]["block"].to_list() == [2]
+
+
 def test_new_run_in_an_old_folder_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
     first = Recorder(tmp_path, EVENTS)
     first.add("event_moved", {"block": 1, "amount": 5, "units": None})
