@@ -2,9 +2,10 @@
 
 A crash with agents against its own transactions sent without them, in alternation; web3.py beside
 the port; drift, memory and order over many blocks; digests and throughput of processes side by
-side; what recording and reading cost. Writes speed.json: each gate with its value, target and
-whether it is met, and how busy the machine was: wall times of a loaded machine mean little, times
-of the processors more. ``--quick`` makes everything shorter.
+side; what recording and reading cost; how cost grows. Writes speed.json: each gate with its value,
+target and whether it is met, and how busy the machine was: wall times of a loaded machine mean
+little, times of the processors more. ``--quick`` makes everything shorter, ``--only NAME`` measures
+one part and prints it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from measure import Cost, cost, timed
+from scaling import scaling
 from web3 import HTTPProvider, Web3
 
 from amm_sim import assemble, scenario
@@ -31,9 +34,10 @@ from amm_sim.chain.client import DEPLOYER
 from amm_sim.chain.orders import Transaction
 from amm_sim.chain.pool import Block, Pool
 from amm_sim.engine.actors import address_of
-from amm_sim.engine.recorder import Recorder
 from amm_sim.engine.simulation import Simulation
+from amm_sim.errors import ChainError
 from amm_sim.prepared import Prepared
+from amm_sim.replay import FOUNDER
 from amm_sim.types import PokeOracle
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,14 +61,6 @@ FULL = Extent(hours=6.0, rounds=5, drift_blocks=20_000, order_blocks=4_000)
 QUICK = Extent(hours=1.0, rounds=2, drift_blocks=3_000, order_blocks=100)
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Wall seconds, and processor seconds of this process and of Anvil."""
-
-    wall: float
-    processor: float
-
-
 @dataclass
 class Log:
     """The blocks of a run: what is needed to send them again."""
@@ -85,31 +81,6 @@ class Log:
         return kept
 
 
-def processor_of(pid: int) -> float:
-    """Processor seconds of a process so far; 0 where the system does not tell."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def cost(prepared: Prepared, work: Callable[[], Any]) -> Cost:
-    """What ``work`` on a prepared world takes."""
-    pid = getattr(prepared.chain.anvil, "pid", 0)
-    wall, own, anvil = time.perf_counter(), time.process_time(), processor_of(pid)
-    work()
-    processor = time.process_time() - own + processor_of(pid) - anvil
-    return Cost(time.perf_counter() - wall, processor)
-
-
-def timed(work: Callable[[], Any]) -> float:
-    """Wall seconds."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
 # ------------------------------------------------------------- with and without agents
 
 
@@ -120,7 +91,7 @@ def with_agents(prepared: Prepared, log: Log | None, *, record: bool) -> tuple[C
         log.blocks.clear()
         pool.block = log.keep(pool)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        recorder = Recorder(Path(folder) / "run", pool.event_schemas()) if record else None
+        recorder = prepared.recorder(Path(folder) / "run") if record else None
         simulation = prepared.path(prepared.scenario.run.seed, recorder)
         spent = cost(prepared, simulation.run)
         if recorder is not None:
@@ -136,7 +107,8 @@ def resent(prepared: Prepared, log: Log, *, look: bool) -> Cost:
 
     def send() -> None:
         for at, transactions, accounts in log.blocks:
-            block(at, transactions, accounts if look else (), look=look)
+            found = block(at, transactions, accounts if look else (), look=look)
+            assert found.accounts is not None  # what was read is decoded, too
 
     return cost(prepared, send)
 
@@ -171,6 +143,7 @@ def crash(extent: Extent) -> dict[str, Any]:
         "ratio_to_bare": _ratio(spent, "bare", NAMES[0]),
         "ratio_to_same_reads": _ratio(spent, "with_same_reads", NAMES[0]),
         "recording": 1.0 - _ratio(spent, "not_recorded", NAMES[0]),
+        "recording_by_processor": 1.0 - _ratio(spent, "not_recorded", NAMES[0], "processor"),
         "ratio_to_bare_by_processor": _ratio(spent, "bare", NAMES[0], "processor"),
     }
 
@@ -189,10 +162,15 @@ def _ratio(spent: Mapping[str, Sequence[Cost]], part: str, whole: str, kind: str
     return float(statistics.median(getattr(a, kind) / getattr(b, kind) for a, b in pairs))
 
 
-def hundred_agents(rounds: int) -> dict[str, float]:
+BUSY = {"cadence": 60, "rate": 60.0, "close_rate": 30.0, "legs": 2, "size": 1.0, "capital": 10**6}
+"""A trader that opens or closes something in nearly every block."""
+
+
+def hundred_agents(rounds: int, retail: Mapping[str, Any]) -> dict[str, float]:
     """An hour of a calm day with 100 retail traders: its ratio, and what reads cost a block."""
-    log, spent = Log(), list[tuple[float, float, float]]()
+    log, spent = Log(), dict[str, list[Cost]]()
     changes = {**SHORT, "agents.retail.count": 100}
+    changes |= {f"agents.retail.{key}": value for key, value in retail.items()}
     with assemble.prepare(scenario.load(CALM, changes)) as prepared:
         token = prepared.pool.save()
         for _ in range(rounds):
@@ -202,12 +180,19 @@ def hundred_agents(rounds: int) -> dict[str, float]:
             token = prepared.pool.restore(token)
             bare = resent(prepared, log, look=False)
             token = prepared.pool.restore(token)
-            spent.append((full.wall, reads.wall, bare.wall))
-    least = min(row[1] for row in spent) - min(row[2] for row in spent)
+            for name, one in zip(("with_agents", *NAMES[2:]), (full, reads, bare), strict=True):
+                spent.setdefault(name, []).append(one)
+    blocks = len(log.blocks)
+    least = {name: min(one.wall for one in rows) for name, rows in spent.items()}
     return {
-        "ratio_to_bare": statistics.median(bare / full for full, _, bare in spent),
-        "milliseconds_of_reads_per_block": 1e3 * least / len(log.blocks),
-        "transactions": simulation.progress.transactions,
+        "ratio_to_bare": _ratio(spent, "bare", "with_agents"),
+        "ratio_to_bare_by_processor": _ratio(spent, "bare", "with_agents", "processor"),
+        "milliseconds_of_reads_per_block": 1e3
+        * (least["with_same_reads"] - least["bare"])
+        / blocks,
+        "milliseconds_per_block": 1e3 * least["with_agents"] / blocks,
+        "transactions_per_block": simulation.progress.transactions / blocks,
+        "accounts_read_per_block": sum(len(accounts) for _, _, accounts in log.blocks) / blocks,
     }
 
 
@@ -215,32 +200,37 @@ def hundred_agents(rounds: int) -> dict[str, float]:
 
 
 def drift(blocks: int) -> dict[str, float]:
-    """Speed late over speed early in many one-transaction blocks, and memory.
+    """Blocks a second late over early, and memory: one transfer of a token in every block.
 
-    The fastest of three laps on each side: what else the machine does counts less.
+    The same work in every block, so that nothing but the chain's age differs; medians, because
+    what else the machine does comes in bursts.
     """
     with assemble.prepare(scenario.load(CRASH, SHORT)) as prepared:
         simulation = prepared.simulation()
-        pool, now, laps = prepared.pool, simulation.head.time, []
-        poke = pool.encode(PokeOracle(), DEPLOYER)
-        assert poke is not None
-        for _ in range(6):
-            began = time.perf_counter()
-            for _ in range(blocks // 6):
-                now += 1
-                pool.block(now, [poke], look=False)
-            laps.append(time.perf_counter() - began)
+        pool, now = prepared.pool, simulation.head.time
+        pack = prepared.chain.function("MockToken", "transfer").pack
+        token = prepared.deployment.addresses["quote"]
+        transfer = Transaction(FOUNDER, token, pack(DEPLOYER, 0))
+
+        def one(at: int) -> float:
+            return timed(lambda: pool.block(at, [transfer], look=False))
+
+        seconds = [one(at) for at in range(now + 1, now + 1 + blocks)]
         megabytes = prepared.chain.anvil.resident_megabytes()  # type: ignore[attr-defined]
+    lap = min(1000, blocks // 3)
+    early, late = statistics.median(seconds[:lap]), statistics.median(seconds[-lap:])
     return {
         "blocks": blocks,
-        "late_over_early": min(laps[:3]) / min(laps[3:]),
+        "milliseconds_of_an_early_block": round(1e3 * early, 3),
+        "milliseconds_of_a_late_block": round(1e3 * late, 3),
+        "late_over_early": early / late,
         "anvil_megabytes": round(megabytes, 1),
         "python_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
 
 
 def order(blocks: int) -> dict[str, float]:
-    """Transactions per second in big blocks; the port raises at the first one out of order."""
+    """Transactions per second in big blocks, and blocks out of order, which the port refuses."""
     with assemble.prepare(scenario.load(CRASH, SHORT)) as prepared:
         simulation = prepared.simulation()
         pool, start = prepared.pool, simulation.head.time
@@ -248,11 +238,19 @@ def order(blocks: int) -> dict[str, float]:
         pool.admit(senders)
         pokes = [pool.encode(PokeOracle(), senders[i % 50]) for i in range(ORDER_SIZE)]
         batch = [poke for poke in pokes if poke is not None]
-        seconds = timed(
-            lambda: [pool.block(start + 1 + i, batch, look=False) for i in range(blocks)]
-        )
+        violations, began = 0, time.perf_counter()
+        for at in range(start + 1, start + 1 + blocks):
+            try:
+                pool.block(at, batch, look=False)
+            except ChainError:
+                violations += 1
+        seconds = time.perf_counter() - began
     count = blocks * ORDER_SIZE
-    return {"transactions": count, "violations": 0, "transactions_per_second": count / seconds}
+    return {
+        "transactions": count,
+        "violations": violations,
+        "transactions_per_second": count / seconds,
+    }
 
 
 def web3_automine() -> float:
@@ -278,24 +276,37 @@ def web3_automine() -> float:
 # ------------------------------------------------------------- processes side by side
 
 CHILD = """
-import sys, time
+import os, sys, time
+core = int(sys.argv[2])
+if core >= 0:
+    os.sched_setaffinity(0, {core})
+sys.path.insert(0, sys.argv[3])
+from measure import cost
 from amm_sim import assemble, scenario
 with assemble.prepare(scenario.load(sys.argv[1], {"run.duration": 3600})) as prepared:
     simulation = prepared.simulation()
     print("ready", flush=True)
     sys.stdin.readline()
-    began = time.perf_counter()
-    simulation.run()
-    print(simulation.digest, time.perf_counter() - began, flush=True)
+    spent = cost(prepared, simulation.run)
+    print(simulation.digest, spent.wall, spent.processor, flush=True)
 """
 
 
-def together(count: int) -> tuple[list[str], float]:
-    """The same hour in so many processes at once: digests, and seconds of the slowest."""
-    command = [sys.executable, "-c", CHILD, str(CRASH)]
+def together(cores: Sequence[int]) -> tuple[list[str], float, float]:
+    """The same hour in a process on each core (-1: on any) at once.
+
+    Returns:
+        Digests, wall seconds of the slowest, processor seconds of all.
+    """
+    here = str(Path(__file__).parent)
     children = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(count)
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(CRASH), str(core), here],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for core in cores
     ]
     for child in children:
         assert child.stdout is not None
@@ -305,14 +316,35 @@ def together(count: int) -> tuple[list[str], float]:
         child.stdin.write("\n")
         child.stdin.flush()
     answers = [child.communicate()[0].split() for child in children]
-    return [digest for digest, _ in answers], max(float(seconds) for _, seconds in answers)
+    digests = [digest for digest, _, _ in answers]
+    walls, processors = (
+        [float(each) for each in row] for row in list(zip(*answers, strict=True))[1:]
+    )
+    return digests, max(walls), sum(processors)
 
 
-def processes() -> dict[str, Any]:
-    """Digests of three processes; throughput of two over that of one."""
-    one, alone = together(1)
-    two, both = together(2)
-    return {"digests": [*one, *two], "two_over_one": 2.0 * alone / both}
+def processes(rounds: int) -> dict[str, Any]:
+    """Digests of processes; throughput of two over that of one, the best of some rounds.
+
+    A worker is two processes, Python and Anvil. ``two_over_one`` gives each worker one core, as a
+    study on a full machine does; ``unbound`` lets the one worker use both.
+    """
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    digests, bound, free, work = list[str](), list[float](), list[float](), list[float]()
+    for _ in range(rounds):
+        one, alone, single = together(cores[:1])
+        two, both, double = together(cores)
+        any_, loose, _ = together([-1])
+        digests += [*one, *two, *any_]
+        bound.append(2.0 * alone / both)
+        free.append(2.0 * loose / both)
+        work.append(4.0 * single / double)
+    return {
+        "digests": digests,
+        "two_over_one": max(bound),
+        "two_over_one_unbound": max(free),
+        "two_over_one_by_processor": max(work),
+    }
 
 
 # ------------------------------------------------------------- gates
@@ -334,40 +366,49 @@ def machine() -> dict[str, Any]:
     }
 
 
+PARTS: Mapping[str, Callable[[Extent], dict[str, Any]]] = {
+    "crash": crash,
+    "hundred_agents": lambda extent: hundred_agents(extent.rounds, {}),
+    "hundred_busy_agents": lambda extent: hundred_agents(extent.rounds, BUSY),
+    "drift": lambda extent: drift(extent.drift_blocks),
+    "order": lambda extent: order(extent.order_blocks),
+    "web3_automine": lambda _: {"per_second": web3_automine()},
+    "processes": lambda extent: processes(extent.rounds),
+    "scaling": lambda extent: scaling(quick=extent is QUICK),
+}
+
+
 def measure(extent: Extent) -> dict[str, Any]:
     """Everything."""
     before = machine()
-    run, many, web3 = crash(extent), hundred_agents(extent.rounds), web3_automine()
-    drifted, ordered, side = drift(extent.drift_blocks), order(extent.order_blocks), processes()
+    found = {name: part(extent) for name, part in PARTS.items()}
+    run, many, busy = (found[name] for name in ("crash", "hundred_agents", "hundred_busy_agents"))
+    drifted, ordered, side = (found[name] for name in ("drift", "order", "processes"))
+    steepest = max(each["exponent"] for each in found["scaling"].values())
     gates = {
         "seconds for 72 hours": gate(run["seconds_for_72_hours"], 90, at_most=True),
         "speed / same transactions without agents": gate(run["ratio_to_bare"], 0.7),
         "the same by processor time": gate(run["ratio_to_bare_by_processor"], 0.7),
         "100 agents: speed / same transactions": gate(many["ratio_to_bare"], 0.9),
+        "100 busy agents: speed / same transactions": gate(busy["ratio_to_bare"], 0.9),
         "100 agents: milliseconds of reads a block": gate(
             many["milliseconds_of_reads_per_block"], 2, at_most=True
         ),
         "transactions per second / web3.py automine": gate(
-            ordered["transactions_per_second"] / web3, 40
+            ordered["transactions_per_second"] / found["web3_automine"]["per_second"], 40
         ),
         "speed of late / early blocks": gate(drifted["late_over_early"], 0.9),
         "violations of order": gate(ordered["violations"], 0, at_most=True),
-        "digests of three processes that differ": gate(
-            len(set(side["digests"])) - 1, 0, at_most=True
-        ),
-        "two workers / one": gate(side["two_over_one"], 1.8),
+        "digests of processes that differ": gate(len(set(side["digests"])) - 1, 0, at_most=True),
+        "two workers / one, a core each": gate(side["two_over_one"], 1.8),
         "recording's share of the run": gate(run["recording"], 0.05, at_most=True),
+        "steepest exponent of cost": gate(steepest, 1.1, at_most=True),
     }
     return {
         "gates": gates,
         "machine": before,
         "load_average_at_the_end": machine()["load_average"],
-        "crash": run,
-        "hundred_agents": many,
-        "drift": drifted,
-        "order": ordered,
-        "web3_automine_per_second": web3,
-        "processes": side,
+        **found,
     }
 
 
@@ -375,8 +416,13 @@ def main() -> None:
     """Measures everything and writes speed.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter in everything")
+    parser.add_argument("--only", choices=PARTS, help="one part, printed and not written")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("speed.json"))
     arguments = parser.parse_args()
+    if arguments.only:
+        part = PARTS[arguments.only](QUICK if arguments.quick else FULL)
+        print(json.dumps(part, indent=2))
+        return
     result = measure(QUICK if arguments.quick else FULL)
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     for name, row in result["gates"].items():
