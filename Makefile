@@ -3,7 +3,7 @@
 #   ARGS="-k auction -n 0"      further arguments of test and fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz fuzz-deep check format bench docs golden lock clean
+.PHONY: help setup build demo test fuzz fuzz-deep lives check format bench docs golden lock clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -31,6 +31,9 @@ fuzz: setup  ## Run the Foundry unit, fuzz and invariant tests of the contracts 
 
 fuzz-deep: setup  ## Repeat the invariant runs with new seeds for MINUTES=60; print calls/s and the call mix
 	$(BIN)/python -m tools.fuzz_deep --minutes $(MINUTES) $(ARGS)
+
+lives: build  ## Run the Python state machine over the contracts for STEPS steps (20000)
+	AMM_SIM_STEPS=$(or $(STEPS),20000) $(BIN)/pytest -s -n 0 tests/stateful $(ARGS)
 
 check: setup  ## Lint, formatting and strict types
 	$(BIN)/ruff check .
