@@ -131,8 +131,8 @@ class Work:
             result = _failed(task, traceback.format_exc())
         except AmmSimError as error:
             result = PathResult(*task.key, INVALID, task.point.changes, error=str(error))
-        except Exception:
-            result = _failed(task, traceback.format_exc())
+        except Exception as error:
+            result = _failed(task, _account(error))
         if result.status != DONE:
             _HOME.leave()
         return replace(result, seconds=round(wall.perf_counter() - began, 3))
@@ -150,8 +150,8 @@ class Work:
         try:
             simulation.run()
             simulation.record_actors()
-        except Exception:
-            error = traceback.format_exc()
+        except Exception as raised:
+            error = _account(raised)
             _keep(self.folder, task, prepared, simulation, recorder, error)
             return replace(_failed(task, error), ran=_lived(simulation))
         tape = recorder.tape({"parameters": prepared.parameters, "seed": task.seed})
@@ -173,6 +173,14 @@ def _contracts_here() -> str:
 
 def _lived(simulation: Simulation) -> int:
     return simulation.index * simulation.block_seconds
+
+
+def _account(error: Exception) -> str:
+    """The traceback; what to do about it where that is known."""
+    said = "".join(traceback.format_exception(error))
+    if isinstance(error, MemoryError):
+        said += f"out of memory ({error or 'nothing left'}): fewer --workers, or shorter paths\n"
+    return said
 
 
 def _failed(task: Task, error: str) -> PathResult:

@@ -61,6 +61,18 @@ def _check_chain() -> str:
     return f"boots, mines and stops in {time.perf_counter() - began:.2f} s"
 
 
+def _check_order() -> str:
+    from amm_sim.cli.probes import probe_order
+
+    return probe_order()
+
+
+def _check_drift() -> str:
+    from amm_sim.cli.probes import probe_drift
+
+    return probe_drift()
+
+
 def _check_folder() -> str:
     target = Path("runs")
     try:
@@ -78,5 +90,7 @@ CHECKS: Mapping[str, Callable[[], str]] = {
     "anvil": _check_anvil,
     "contracts": _check_contracts,
     "chain": _check_chain,
+    "order": _check_order,
+    "drift": _check_drift,
     "output": _check_folder,
 }

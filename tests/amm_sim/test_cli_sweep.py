@@ -60,6 +60,45 @@ def test_sweep_writes_everything_resumes_and_repeats(tmp_path: Path) -> None:
     assert json.loads((out / "eval.json").read_text()) == summary
 
 
+HUNGRY = """
+import resource
+from dataclasses import dataclass
+from amm_sim.agents.agent import Behaviour
+
+@dataclass(frozen=True, kw_only=True)
+class Hungry(Behaviour):
+    cadence: int = 10_000
+
+    def act(self, seen, rng):
+        if seen.truth is None and rng.random() < 0.5:
+            soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 30, hard))
+            try:
+                return [bytearray(1 << 30)]
+            finally:
+                resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        return []
+"""
+
+
+def test_sweep_worker_out_of_memory_is_a_failed_path_that_says_so(tmp_path: Path) -> None:
+    """The kernel refuses a worker memory in some paths: the others are whole, the study ends."""
+    (tmp_path / "hungry.py").write_text(HUNGRY)
+    agent = '[[agents]]\nkind = "hungry.py:Hungry"\nname = "hungry"\ncapital = 0\n'
+    path, out = study(tmp_path, agent), tmp_path / "out"
+    result = invoke("sweep", path, "-n", 4, "-k", 1, "--out", out)
+    assert result.exit_code == 0, result.output
+    paths = [json.loads(line) for line in (out / "ledger.jsonl").read_text().splitlines()]
+    failed = [each for each in paths if each["status"] == "failed"]
+    assert 0 < len(failed) < len(paths) == 4
+    for each in failed:
+        assert each["error"].rstrip().splitlines()[-1].startswith("out of memory (")
+        assert "fewer --workers" in each["error"]
+        assert (out / "failed" / f"{each['point']}-{each['seed']}" / "manifest.json").is_file()
+    assert "out of memory" in result.output
+    assert "failed for technical reasons" in (out / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("sweep", "said"),
     [
