@@ -179,7 +179,7 @@ def _account(error: Exception) -> str:
     """The traceback; what to do about it where that is known."""
     said = "".join(traceback.format_exception(error))
     if isinstance(error, MemoryError):
-        said += f"out of memory ({error or 'nothing left'}): fewer --workers, or shorter paths\n"
+        said += f"out of memory ({error!r}): fewer --workers, or shorter paths\n"
     return said
 
 

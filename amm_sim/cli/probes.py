@@ -10,7 +10,8 @@ from amm_sim.chain.client import RICH
 from amm_sim.chain.rpc import Request, Rpc
 from amm_sim.errors import SetupError
 
-BLOCKS, SIZE, SENDERS = 20, 100, 25
+BLOCKS, SIZE = 20, 100
+"""Each of a block's transactions is of another sender: nonces would keep an order as well."""
 LONG, LAP = 1500, 300
 """Blocks of the probe of drift, and how many of them are early or late."""
 SLOW = 2.0
@@ -28,8 +29,7 @@ def probe_order() -> str:
     with Anvil() as anvil:
         rpc = _ready(anvil)
         for block in range(BLOCKS):
-            nonces = [(block * SIZE + i) // SENDERS for i in range(SIZE)]
-            sends = [_transfer(i % SENDERS, nonce, SIZE - i) for i, nonce in enumerate(nonces)]
+            sends = [_transfer(i, block, SIZE - i) for i in range(SIZE)]
             hashes, _, (found,) = rpc.pipeline(
                 [sends, [("evm_mine", [])], [("eth_getBlockByNumber", ["latest", False])]]
             )
@@ -63,7 +63,7 @@ def probe_drift() -> str:
 def _ready(anvil: Anvil) -> Rpc:
     rpc = anvil.connect()
     rpc.call("anvil_autoImpersonateAccount", True)
-    rpc.strict([("anvil_setBalance", [_sender(i), RICH]) for i in range(SENDERS)])
+    rpc.strict([("anvil_setBalance", [_sender(i), RICH]) for i in range(SIZE)])
     return rpc
 
 
