@@ -38,6 +38,7 @@ def manifest(
         "contracts": dict(prepared.deployment.names),
         "artifacts": artifact_digests(prepared.chain.artifacts, prepared.deployment),
         "anvil": {"version": VERSION, "flags": list(prepared.chain.anvil.flags)},
+        "changes": [[c.block, c.method, list(c.params)] for c in prepared.chain.changes],
         "versions": versions(prepared.chain.artifacts, prepared.deployment),
         "seconds": {"prepare": round(prepared.seconds, 3)},
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ import polars as pl
 
 from amm_sim.chain.anvil import Anvil, Fork
 from amm_sim.chain.artifacts import Artifacts
-from amm_sim.chain.client import DEPLOYER, GAS, LIBRARIAN, Chain
+from amm_sim.chain.client import DEPLOYER, GAS, LIBRARIAN, Chain, Changed
 from amm_sim.chain.deploy import Deployment
 from amm_sim.chain.orders import Transaction
 from amm_sim.chain.pool import Block, Pool, Result
@@ -92,8 +93,8 @@ def script(tape: Tape) -> Script:
     if missing or calls.is_empty() or blocks.is_empty():
         what = f"without {missing[0]}" if missing else "without recorded transactions"
         raise ScenarioError("run", tape.manifest.get("scenario"), f"{what}: run it again")
-    if any(key not in ("url", "block", "cache") for key in tape.manifest["tables"].get("fork", {})):
-        what = "on a fork's own contracts, whose code and balances were set: run it again"
+    if uses_a_fork(tape) and "changes" not in tape.manifest:
+        what = "on a fork's own contracts without what was set there: run it again"
         raise ScenarioError("run", tape.manifest.get("scenario"), what)
     first = blocks["block"][0]
     by_block: dict[int, list[Call]] = {}
@@ -107,6 +108,12 @@ def script(tape: Tape) -> Script:
     return Script(tape, tuple(setup), tuple(steps))
 
 
+def uses_a_fork(tape: Tape) -> bool:
+    """Whether contracts of a fork took the place of mocks."""
+    keys = tape.manifest.get("tables", {}).get("fork", {})
+    return any(key not in ("url", "block", "cache") for key in keys)
+
+
 class Stage:
     """A fresh chain after the set-up of a run, to be driven by recorded transactions.
 
@@ -114,16 +121,21 @@ class Stage:
         ChainError: the recorded set-up does not work here.
     """
 
-    def __init__(self, script: Script, artifacts: Artifacts | None = None) -> None:
+    def __init__(
+        self, script: Script, artifacts: Artifacts | None = None, fork: Fork | None = None
+    ) -> None:
         self.script = script
-        genesis, fork, limited = _node(script)
-        anvil = Anvil(genesis, fork=fork, code_limit=limited)
+        genesis, recorded, limited = _node(script)
+        self._changes = deque(Changed(*each) for each in script.tape.manifest.get("changes", ()))
+        anvil = Anvil(genesis, fork=fork or recorded, code_limit=limited)
         self.chain = Chain(anvil, artifacts or Artifacts())
         try:
             self.chain.fund(script.senders)
             nonces = self._nonces()
             for step in script.setup:
+                self._set(step.number)
                 self._prepare(step, nonces)
+            self._set(None)
             self.pool = Pool(self.chain, script.deployment)
             self.pool.admit(script.senders)
         except BaseException:
@@ -150,6 +162,12 @@ class Stage:
         asked = [("eth_getTransactionCount", [sender, "latest"]) for sender in senders]
         counts = self.chain.rpc.strict(asked)
         return {sender: int(count, 16) for sender, count in zip(senders, counts, strict=True)}
+
+    def _set(self, before: int | None) -> None:
+        """What was set outside of transactions before a block, or at all."""
+        while self._changes and (before is None or self._changes[0].block < before):
+            change = self._changes.popleft()
+            self.chain.change(change.method, *change.params)
 
     def _prepare(self, step: Step, nonces: dict[str, int]) -> None:
         """A block before the start, where contracts are created."""
@@ -178,17 +196,22 @@ def _request(call: Call, nonce: int, rank: int) -> dict[str, str]:
     return {**request, "to": call.to} if call.to else request
 
 
+def recorded_fork(tape: Tape) -> Fork | None:
+    """The fork that a run's Anvil was started with."""
+    flags: list[str] = list(tape.manifest["anvil"]["flags"])
+    if "--fork-url" not in flags:
+        return None
+    pinned = "--fork-block-number" in flags
+    block = int(flags[flags.index("--fork-block-number") + 1]) if pinned else None
+    return Fork(flags[flags.index("--fork-url") + 1], block)
+
+
 def _node(script: Script) -> tuple[int, Fork | None, bool]:
     """Genesis time, fork, and whether contracts were limited in size, from Anvil's flags."""
     flags: list[str] = list(script.tape.manifest["anvil"]["flags"])
-
-    def value(flag: str) -> str | None:
-        return flags[flags.index(flag) + 1] if flag in flags else None
-
-    url, block = value("--fork-url"), value("--fork-block-number")
-    fork = Fork(url, None if block is None else int(block)) if url else None
-    genesis = value("--timestamp") or script.setup[0].time - 1
-    return int(genesis), fork, "--disable-code-size-limit" not in flags
+    stated = flags[flags.index("--timestamp") + 1] if "--timestamp" in flags else None
+    genesis = int(stated or script.setup[0].time - 1)
+    return genesis, recorded_fork(script.tape), "--disable-code-size-limit" not in flags
 
 
 # ------------------------------------------------------------------ what happened
@@ -286,6 +309,7 @@ def replay(
     tape: Tape,
     artifacts: Artifacts | None = None,
     on_block: Callable[[int, int], None] | None = None,
+    fork: Fork | None = None,
 ) -> Verdict:
     """Sends a run again and compares digests block by block, up to the first difference.
 
@@ -293,10 +317,11 @@ def replay(
         tape: the run.
         artifacts: names of errors and events; the code is the recorded one.
         on_block: called with blocks done and all blocks.
+        fork: where a forked run's chain is now, by default where it was.
     """
     what = script(tape)
     chained, sent = b"", 0
-    with Stage(what, artifacts) as stage:
+    with Stage(what, artifacts, fork) as stage:
         for done, step in enumerate(what.steps):
             block = stage.play(step.time, step.calls)
             chained = hashlib.sha256(chained + block.digest).digest()

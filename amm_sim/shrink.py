@@ -21,7 +21,7 @@ from amm_sim.chain.codec import AbiType, Codec
 from amm_sim.chain.pool import Block
 from amm_sim.chain.records import pool_row, snake
 from amm_sim.errors import ScenarioError
-from amm_sim.replay import Call, Script, Stage, Step, script
+from amm_sim.replay import Call, Script, Stage, Step, script, uses_a_fork
 from amm_sim.tape import POOL, Tape
 from amm_sim.units import to_wad
 
@@ -346,6 +346,9 @@ def shrink(
         ScenarioError: not a condition, or the run never met it.
     """
     began = wall.monotonic()
+    if uses_a_fork(tape):
+        why = "on a fork's own contracts, which no test can create: without [fork]'s addresses"
+        raise ScenarioError("run", tape.manifest.get("scenario"), why)
     what = script(tape)
     creations = [step for step in what.setup if all(not call.to for call in step.calls)]
     with Stage(Script(tape, tuple(creations), what.steps)) as stage:

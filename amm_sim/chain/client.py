@@ -41,6 +41,15 @@ class Sent:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """State that was set outside of transactions, when ``block`` was the last."""
+
+    block: int
+    method: str
+    params: tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Receipt:
     """What became of one transaction."""
@@ -108,6 +117,8 @@ class Chain:
         self._libraries: dict[str, str] = {}
         self.journal: list[Sent] | None = None
         """Where every mined transaction is noted; nowhere by default."""
+        self.changes: list[Changed] = []
+        """What ``change`` did."""
         self.rpc.call("anvil_autoImpersonateAccount", True)
 
     # ------------------------------------------------------------------ life
@@ -168,6 +179,15 @@ class Chain:
         if self.rpc.call("evm_revert", token) is not True:
             raise ChainError(f"snapshot {token} is gone")
         self._libraries.clear()  # they may have been deployed after the snapshot
+
+    def change(self, method: str, *params: Any) -> None:
+        """Sets state outside of transactions (``anvil_setCode`` and the like), which is noted.
+
+        Raises:
+            RpcError: the node refused.
+        """
+        self.rpc.call(method, *params)
+        self.changes.append(Changed(self.block, method, params))
 
     # ------------------------------------------------------------------ contracts
 

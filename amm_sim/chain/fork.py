@@ -92,8 +92,8 @@ def shadow(chain: Chain, feed: str) -> None:
     _, answer, _, updated, _ = _last_round(live)
     mock = chain.deploy("MockPushFeed", live.call("decimals"), sender=SHADOW)
     code = chain.rpc.call("eth_getCode", mock, "latest")
-    chain.rpc.call("anvil_setCode", feed, code)
-    chain.rpc.call("anvil_setStorageAt", feed, "0x0", "0x" + "0" * 64)  # rounds count from 1
+    chain.change("anvil_setCode", feed, code)
+    chain.change("anvil_setStorageAt", feed, "0x0", "0x" + "0" * 64)  # rounds count from 1
     chain.mine()
     if answer > 0:
         live.must("post", answer, updated)
@@ -117,6 +117,6 @@ def give(chain: Chain, token: str, owner: str, units: int) -> None:
     """
     held = int(chain.call(token, "MockToken", "balanceOf", owner))
     try:
-        chain.rpc.call("anvil_dealERC20", owner, token, hex(held + units))
+        chain.change("anvil_dealERC20", owner, token, hex(held + units))
     except RpcError as error:
         raise ScenarioError("fork", token, f"a token whose balances can be set ({error})") from None

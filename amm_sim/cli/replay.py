@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from amm_sim.errors import ScenarioError
+
 if TYPE_CHECKING:
+    from amm_sim.chain.anvil import Fork
     from amm_sim.divergence import Divergence
+    from amm_sim.tape import Tape
 
 FOLDER = click.Path(path_type=Path)
 SHOWN = 8
@@ -17,11 +22,14 @@ SHOWN = 8
 
 @click.command()
 @click.argument("run", type=FOLDER)
-def replay(run: Path) -> None:
+@click.option("--fork-url", help="Where a forked run's chain is now; by default where it was.")
+@click.option("--fork-cache", type=FOLDER, help="Folder that keeps what the fork asks for.")
+def replay(run: Path, fork_url: str | None, fork_cache: Path | None) -> None:
     """Send the recorded transactions of RUN again, without agents, and compare digests.
 
     The table calls.parquet holds all that was sent, the deployment included. Exit code 0 when
-    every block's digest is the recorded one; 1 with the first differing block and transaction.
+    every block's digest is the recorded one; 1 with the first differing block and transaction. A
+    run on a fork forks the same block again: from its cache it needs no network.
 
     \b
     Example:
@@ -32,9 +40,10 @@ def replay(run: Path) -> None:
     from amm_sim.replay import replay as again
 
     loaded = tape.load(run)
+    fork = _fork(loaded, fork_url, fork_cache)
     bar: Any = click.progressbar(length=len(loaded.table("blocks")), label="blocks", show_pos=True)
     with bar:
-        verdict = again(loaded, on_block=lambda *_: bar.update(1))
+        verdict = again(loaded, on_block=lambda *_: bar.update(1), fork=fork)
     if verdict.equal:
         click.echo(f"equal: {verdict.blocks} blocks, {verdict.transactions} transactions")
         click.echo(f"digest {verdict.digest}")
@@ -43,6 +52,18 @@ def replay(run: Path) -> None:
     where = "" if verdict.tx is None else f"tx {verdict.tx}: "
     click.echo(f"recorded | replayed: {where}{verdict.difference}")
     raise SystemExit(1)
+
+
+def _fork(loaded: Tape, url: str | None, cache: Path | None) -> Fork | None:
+    """The recorded fork with what the command line says otherwise."""
+    from amm_sim.replay import recorded_fork
+
+    recorded = recorded_fork(loaded) if "anvil" in loaded.manifest else None
+    if recorded is None and (url or cache):
+        raise ScenarioError(
+            "--fork-url" if url else "--fork-cache", url or str(cache), "a forked run"
+        )
+    return replace(recorded, url=url or recorded.url, cache=cache) if recorded else None
 
 
 @click.command()

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from amm_sim import assemble, scenario
+from amm_sim import assemble, scenario, tape
 from amm_sim.assemble import Node
 from amm_sim.chain import Anvil, Artifacts, Chain, Fork
 from amm_sim.chain.client import DEPLOYER
 from amm_sim.chain.rpc import RpcError
 from amm_sim.chain.upstream import FILE, Upstream
 from amm_sim.cli import cli
-from amm_sim.errors import ScenarioError, SetupError
+from amm_sim.errors import ChainError, ScenarioError, SetupError
+from amm_sim.replay import replay
+from amm_sim.tape import Tape
 
 SMALL = Path(__file__).parents[1] / "engine" / "small.toml"
 BORN = 1_500_000_000
@@ -140,9 +142,31 @@ def test_run_from_the_command_line_with_a_cache_then_without_a_network(
     offline = run("http://127.0.0.1:1", tmp_path / "offline")
     assert offline["digest"] == online["digest"]
     assert f"--fork-cache {tmp_path / 'cache'}" in online["reproduce"]
-    refused = CliRunner().invoke(cli, ["replay", str(tmp_path / "online")])
+    words = ["--fork-url", "http://127.0.0.1:1", "--fork-cache", str(tmp_path / "cache")]
+    again = CliRunner().invoke(cli, ["replay", str(tmp_path / "online"), *words])
+    assert again.exit_code == 0, again.output
+    assert online["digest"] in again.output
+    refused = CliRunner().invoke(cli, ["shrink", str(tmp_path / "online")])
     assert refused.exit_code == 2
     assert "on a fork's own contracts" in refused.output
+
+
+def test_replay_on_the_forks_own_contracts_sets_code_and_balances_again(
+    live: Live, tmp_path: Path
+) -> None:
+    """Live tokens, pool and feed; without what was set, the first payment fails."""
+    loaded = scenario.load(SMALL, live.changes(**{"run.duration": 900}))
+    assemble.run(loaded, tmp_path, reproduce="x", node=live.node())
+    recorded = tape.load(tmp_path)
+    methods = {method for _, method, _ in recorded.manifest["changes"]}
+    assert methods == {"anvil_setCode", "anvil_setStorageAt", "anvil_dealERC20"}
+    verdict = replay(recorded)
+    assert verdict.equal
+    assert verdict.digest == recorded.manifest["digest"]
+    assert verdict.transactions > 10
+    poor = [each for each in recorded.manifest["changes"] if each[1] != "anvil_dealERC20"]
+    with pytest.raises(ChainError, match="cannot be sent again"):
+        replay(Tape({**recorded.manifest, "changes": poor}, recorded.tables))
 
 
 def test_run_with_a_fork_block_without_a_url_is_one_line() -> None:
