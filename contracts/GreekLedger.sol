@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {LibRLP} from "solady/utils/LibRLP.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
@@ -25,6 +26,7 @@ contract GreekLedger is IGreekLedger {
     uint256 private constant MAX_STRIKES = 12;
 
     address private immutable MARKET;
+    address private immutable RULES; // the market's first creation: its side of every trade
     IOracleGuard private immutable ORACLE;
     IVolSurface private immutable SURFACE;
     address private immutable PARAMS;
@@ -39,6 +41,7 @@ contract GreekLedger is IGreekLedger {
     constructor(Addresses memory book_, PricingParams memory params_) {
         ParamBounds.check(params_);
         MARKET = book_.market;
+        RULES = LibRLP.computeAddress(book_.market, 1);
         ORACLE = IOracleGuard(book_.oracle);
         SURFACE = IVolSurface(book_.surface);
         PARAMS = SSTORE2.write(abi.encode(params_));
@@ -85,7 +88,8 @@ contract GreekLedger is IGreekLedger {
 
     // ------------------------------------------------------------ trade
 
-    function trade(SeriesId id, SWad size, Wad spot, bool opening) external onlyMarket returns (BookChange memory) {
+    function trade(SeriesId id, SWad size, Wad spot, bool opening) external returns (BookChange memory) {
+        if (msg.sender != RULES && msg.sender != MARKET) revert OnlyMarket(msg.sender);
         return LedgerTrade.trade(_entry(id.expiryOf()), id, size, spot, opening, _limits());
     }
 

@@ -15,14 +15,16 @@ import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol"
 contract MarginEngine is IMarginEngine {
     using MarginMath for MarginMath.Group;
 
-    /// @dev Sums over an account's expiries. `nodes` are debts.
+    /// @dev Sums over an account's expiries.
     struct Sum {
         bool shorts;
         int256 mark;
         uint256 initial;
         uint256 buffer;
         uint256 maintenance;
-        int256[8] nodes;
+        int256 fixed_; // debt of settled legs, the same in every state
+        MarginMath.Group[] groups; // the others, by expiry; `count` of them
+        uint256 count;
     }
 
     /// @dev A guard that never had a price says 0: views answer all the same.
@@ -98,7 +100,7 @@ contract MarginEngine is IMarginEngine {
         view
         returns (Wad current, Wad[8] memory nodes)
     {
-        return _exposure(_sum(legs, spot, false, true), balance);
+        return _exposure(_sum(legs, spot, false), balance);
     }
 
     function assess(Leg[] calldata legs, Wad balance, Wad spot)
@@ -106,14 +108,14 @@ contract MarginEngine is IMarginEngine {
         view
         returns (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes)
     {
-        Sum memory sum = _sum(legs, spot, !OFF, true);
+        Sum memory sum = _sum(legs, spot, !OFF);
         state = _view(sum, balance);
         ok = OFF || !sum.shorts || state.equity >= state.initialMargin.signed();
         (current, nodes) = _exposure(sum, balance);
     }
 
     function _margin(Leg[] memory legs, Wad balance, Wad spot) private view returns (MarginView memory) {
-        return _view(_sum(legs, spot, !OFF, false), balance);
+        return _view(_sum(legs, spot, !OFF), balance);
     }
 
     function _below(MarginView memory state) private pure returns (bool) {
@@ -130,18 +132,39 @@ contract MarginEngine is IMarginEngine {
         state.maintenanceMargin = Wad.wrap(sum.maintenance);
     }
 
+    /// @dev The nodes are priced only if the balance might not cover one of them.
     function _exposure(Sum memory sum, Wad balance) private pure returns (Wad current, Wad[8] memory nodes) {
         int256 cover = balance.signed().rawS();
         current = SWad.wrap(sum.mark - cover).positive();
+        if (!sum.shorts || _covered(sum, balance.raw())) return (current, nodes);
+        int256[8] memory debts;
+        for (uint256 i; i < sum.count; ++i) {
+            _addNodes(debts, sum.groups[i].nodeDebts());
+        }
         for (uint256 i; i < 8; ++i) {
-            nodes[i] = SWad.wrap(sum.nodes[i] - cover).positive();
+            nodes[i] = SWad.wrap(debts[i] + sum.fixed_ - cover).positive();
+        }
+    }
+
+    function _covered(Sum memory sum, uint256 balance) private pure returns (bool) {
+        uint256 bound = SWad.wrap(sum.fixed_).positive().raw();
+        for (uint256 i; i < sum.count; ++i) {
+            bound += sum.groups[i].nodeBound();
+        }
+        return bound <= balance;
+    }
+
+    function _addNodes(int256[8] memory sum, int256[8] memory debts) private pure {
+        for (uint256 i; i < 8; ++i) {
+            sum[i] += debts[i];
         }
     }
 
     // ------------------------------------------------------------ sums over expiries
 
-    function _sum(Leg[] memory legs, Wad spot, bool margins, bool nodes) private view returns (Sum memory sum) {
+    function _sum(Leg[] memory legs, Wad spot, bool margins) private view returns (Sum memory sum) {
         sum.shorts = _hasShorts(legs);
+        sum.groups = new MarginMath.Group[](legs.length);
         MarginParams memory p = params();
         uint256 seen; // bit i: leg i is already in a group
         for (uint256 i; i < legs.length; ++i) {
@@ -150,17 +173,15 @@ contract MarginEngine is IMarginEngine {
             uint256 members = _members(legs, i, expiry);
             seen |= members;
             if (_isSettled(legs[i].id, expiry)) _addSettled(sum, legs, members);
-            else _addGroup(sum, _group(legs, members, expiry, spot), p, margins && sum.shorts, nodes && sum.shorts);
+            else _addGroup(sum, _group(legs, members, expiry, spot), p, margins && sum.shorts);
         }
+        sum.mark += sum.fixed_;
     }
 
-    function _addGroup(Sum memory sum, MarginMath.Group memory g, MarginParams memory p, bool margins, bool nodes)
-        private
-        pure
-    {
+    function _addGroup(Sum memory sum, MarginMath.Group memory g, MarginParams memory p, bool margins) private pure {
+        sum.groups[sum.count++] = g;
         if (margins) _addRequirement(sum, g.requirement(p));
         else sum.mark += g.mark();
-        if (nodes) _addNodes(sum, g.nodeDebts());
     }
 
     function _addRequirement(Sum memory sum, MarginMath.Requirement memory r) private pure {
@@ -170,22 +191,12 @@ contract MarginEngine is IMarginEngine {
         sum.maintenance += r.maintenance;
     }
 
-    function _addNodes(Sum memory sum, int256[8] memory debts) private pure {
-        for (uint256 i; i < 8; ++i) {
-            sum.nodes[i] += debts[i];
-        }
-    }
-
     /// @dev Legs that are settled but not swept owe their fixed payoff in every state.
     function _addSettled(Sum memory sum, Leg[] memory legs, uint256 members) private view {
         for (uint256 i; i < legs.length; ++i) {
             if (members >> i & 1 == 0) continue;
             (, Wad payoff) = MARKET.payoffOf(legs[i].id);
-            int256 owed = -legs[i].size.mulWadS(payoff).rawS();
-            sum.mark += owed;
-            for (uint256 k; k < 8; ++k) {
-                sum.nodes[k] += owed;
-            }
+            sum.fixed_ -= legs[i].size.mulWadS(payoff).rawS();
         }
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {Accounts} from "./base/Accounts.sol";
 import {Liquidation} from "./base/Liquidation.sol";
@@ -10,21 +9,16 @@ import {TradeRules} from "./TradeRules.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {MarketParams} from "./types/Params.sol";
-import {Addresses, BookChange, Mode, OracleView, TradeResult} from "./types/Types.sol";
+import {Addresses, Mode, OracleView, TradeResult} from "./types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
 contract OptionMarket is Liquidation {
     using SafeTransferLib for address;
 
-    int256 private constant CENT = 0.01e18;
-    int256 private constant MOST = type(int40).max;
-    int256 private constant LEAST = type(int40).min;
-
     IVolSurface private immutable SURFACE;
     address private immutable LISTER;
     TradeRules private immutable RULES;
     bool private immutable LIMITS_ACCOUNT_DELTA;
-    bool private immutable REMEMBERS;
 
     constructor(Addresses memory book, MarketParams memory params_)
         Accounts(book, params_.maxLegs)
@@ -35,7 +29,6 @@ contract OptionMarket is Liquidation {
         LISTER = book.lister;
         RULES = new TradeRules(book, params_);
         LIMITS_ACCOUNT_DELTA = !params_.accountDeltaLimit.isZero();
-        REMEMBERS = !params_.inventoryFee.isZero() || !params_.largeTrade.isZero();
     }
 
     function params() external view returns (MarketParams memory) {
@@ -87,21 +80,18 @@ contract OptionMarket is Liquidation {
 
     // ------------------------------------------------------------ trade
 
-    function trade(SeriesId id, SWad size, SWad limit) external nonReentrant returns (TradeResult memory result) {
-        TradeRules.Ticket memory t = RULES.ticket(msg.sender, id, size);
-        t.opening = _isOpening(id, size);
-        _checkMode(t);
-        BookChange memory change = LEDGER.trade(id, size, t.spot, t.opening);
-        uint256 insured;
-        (result, insured) = RULES.result(t, change);
-        if (result.cash > limit) revert LimitExceeded(result.cash, limit);
+    function trade(SeriesId id, SWad size, SWad limit) external nonReentrant returns (TradeResult memory) {
+        bool opening = _isOpening(id, size);
+        TradeRules.Order memory order = TradeRules.Order(msg.sender, id, size, limit, opening, _centsOfBlock());
+        TradeRules.Outcome memory out = RULES.trade(order);
         int64 lots = _addLots(msg.sender, id, Packing.toLots(size));
-        _moveCash(result.cash.rawS(), insured);
-        SWad dollars = size.mulS(change.delta).mulWadS(t.seen.price);
-        if (REMEMBERS) RULES.record(msg.sender, result.inventory, dollars, t.seen.price);
-        if (t.opening) RULES.check(t, change.delta, _addDollars(dollars));
-        _checkAccount(t);
-        emit Traded(msg.sender, id, size, result, Packing.toSize(lots), t.spot);
+        _moveCash(out.result.cash.rawS(), out.insured.raw());
+        if (opening && LIMITS_ACCOUNT_DELTA) _noteCents(out.cents);
+        // Selling a long beside shorts also needs the initial margin: the long may have been their cover.
+        if (opening || size.isNegative()) _requireInitial(msg.sender, out.spot);
+        else _touch(msg.sender, out.spot);
+        emit Traded(msg.sender, id, size, out.result, Packing.toSize(lots), out.priced);
+        return out.result;
     }
 
     function quote(SeriesId id, SWad size) external view returns (TradeResult memory) {
@@ -127,13 +117,6 @@ contract OptionMarket is Liquidation {
         return !(held != 0 && opposite && size.absS() <= SWad.wrap(held).absS());
     }
 
-    /// @dev A close needs no more than one live feed: its confidence is zero when none is left.
-    function _checkMode(TradeRules.Ticket memory t) private pure {
-        if (t.seen.confidence.isZero()) revert ModeForbids(Mode.FROZEN);
-        if (t.opening && t.mode != Mode.NORMAL) revert ModeForbids(t.mode);
-        if (t.size.isZeroS()) revert SizeTooSmall(t.size, Wad.wrap(Packing.LOT));
-    }
-
     function _moveCash(int256 cash, uint256 insured) private {
         if (cash > 0) _debit(msg.sender, uint256(cash));
         else _credit(msg.sender, uint256(-cash));
@@ -141,19 +124,14 @@ contract OptionMarket is Liquidation {
         _toInsurance(insured);
     }
 
-    /// @dev Selling a long beside shorts also needs the initial margin: the long may have been their cover.
-    function _checkAccount(TradeRules.Ticket memory t) private {
-        if (t.opening || t.size.isNegative()) _requireInitial(msg.sender, t.seen.price);
-        else _touch(msg.sender, t.seen.price);
+    /// @dev Dollar delta that the account has added in this block, in cents.
+    function _centsOfBlock() private view returns (int256) {
+        Account storage a = _accounts[msg.sender];
+        return LIMITS_ACCOUNT_DELTA && a.deltaBlock == uint32(block.number) ? a.deltaCents : int256(0);
     }
 
-    /// @dev The dollar delta that the account has added in this block, this trade included; kept in cents.
-    function _addDollars(SWad dollars) private returns (SWad) {
-        if (!LIMITS_ACCOUNT_DELTA) return SWad.wrap(0);
+    function _noteCents(int256 cents) private {
         Account storage a = _accounts[msg.sender];
-        int256 cents = dollars.rawS() / CENT;
-        if (a.deltaBlock == uint32(block.number)) cents += a.deltaCents;
-        (a.deltaBlock, a.deltaCents) = (uint32(block.number), int40(FixedPointMathLib.clamp(cents, LEAST, MOST)));
-        return SWad.wrap(cents * CENT);
+        (a.deltaBlock, a.deltaCents) = (uint32(block.number), int40(cents));
     }
 }

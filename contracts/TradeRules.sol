@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {TradeMemory} from "./base/TradeMemory.sol";
 import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
@@ -12,21 +13,41 @@ import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {FeeMath} from "./libraries/FeeMath.sol";
 import {InventoryFee} from "./libraries/InventoryFee.sol";
+import {Packing} from "./libraries/Packing.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {MarketParams} from "./types/Params.sol";
 import {Addresses, BookChange, BookGreeks, Mode, OracleView, TradeResult} from "./types/Types.sol";
 import {ONE, SWad, Seconds, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
-/// Conditions, fees and limits of trades. The market deploys its own, so that both stay small.
+/// The pool's side of a trade: conditions, price, fees and limits. The market deploys its own, so that both stay
+/// small; as the market's first creation it may trade in the ledger (see GreekLedger).
 contract TradeRules is TradeMemory {
     using TokenUnits for uint256;
+
+    /// @dev What the market says of a trade.
+    struct Order {
+        address account;
+        SeriesId id;
+        SWad size;
+        SWad limit;
+        bool opening;
+        int256 cents; // dollar delta that the account added in this block before
+    }
+
+    /// @dev What the rules answer.
+    struct Outcome {
+        TradeResult result;
+        Wad insured; // the insurance fund's part of the fee
+        Wad spot; // accepted price
+        Wad priced; // at which the trade was priced
+        int256 cents; // dollar delta that the account has added in this block
+    }
 
     /// @dev What a trade knows before it asks the ledger.
     struct Ticket {
         SeriesId id;
         SWad size;
-        bool opening;
         Mode mode;
         bool open; // the surface allows opens
         Wad spot; // the trade is priced at this: the oracle's price, or the trader's worse side of the band
@@ -37,6 +58,9 @@ contract TradeRules is TradeMemory {
         Wad rate; // h S, with S as stored
         Wad paid; // what the account may get back
     }
+
+    int256 private constant CENT = 0.01e18;
+    int256 private constant MOST_CENTS = type(int40).max;
 
     uint256 private immutable UNIT;
     IOracleGuard private immutable ORACLE;
@@ -64,6 +88,7 @@ contract TradeRules is TradeMemory {
     Wad private immutable INVENTORY_FEE;
     Wad private immutable INVENTORY_REBATE;
     Wad private immutable LARGE_TRADE;
+    bool private immutable REMEMBERS;
 
     constructor(Addresses memory book, MarketParams memory p) {
         ParamBounds.check(p);
@@ -80,6 +105,7 @@ contract TradeRules is TradeMemory {
         (ACCOUNT_DELTA_LIMIT, GAMMA_LIMIT, VEGA_LIMIT) = (p.accountDeltaLimit, p.gammaLimit, p.vegaLimit);
         (STRESS_FLOOR, MAX_LEGS, MIN_SIZE) = (p.stressFloor, p.maxLegs, p.minSize);
         (INVENTORY_FEE, INVENTORY_REBATE, LARGE_TRADE) = (p.inventoryFee, p.inventoryRebate, p.largeTrade);
+        REMEMBERS = !p.inventoryFee.isZero() || !p.largeTrade.isZero();
     }
 
     function params() public view returns (MarketParams memory p) {
@@ -104,7 +130,7 @@ contract TradeRules is TradeMemory {
         return count <= 3 ? full : Wad.wrap(full.raw() * 3 / count);
     }
 
-    function ticket(address account, SeriesId id, SWad size) public view returns (Ticket memory t) {
+    function _ticket(address account, SeriesId id, SWad size) private view returns (Ticket memory t) {
         if (id.expiryOf() <= blockTime()) revert IOptionMarket.NotTradeable(id);
         (t.id, t.size) = (id, size);
         t.seen = ORACLE.read();
@@ -113,6 +139,29 @@ contract TradeRules is TradeMemory {
         (t.open,, t.confidence) = SURFACE.status(id.expiryOf());
         t.confidence = t.confidence.minWad(t.seen.confidence);
         if (!INVENTORY_FEE.isZero() && !t.seen.price.isZero()) _inventory(t, account);
+    }
+
+    // ------------------------------------------------------------ trade
+
+    /// @notice Books the pool's side of a trade. Only the market, which then moves legs and money.
+    function trade(Order calldata o) external onlyMarket returns (Outcome memory out) {
+        Ticket memory t = _ticket(o.account, o.id, o.size);
+        _checkMode(t, o.opening);
+        BookChange memory change = LEDGER.trade(o.id, o.size, t.spot, o.opening);
+        (out.result, out.insured) = _result(t, change);
+        if (out.result.cash > o.limit) revert IOptionMarket.LimitExceeded(out.result.cash, o.limit);
+        (out.spot, out.priced) = (t.seen.price, t.spot);
+        SWad dollars = o.size.mulS(change.delta).mulWadS(out.spot);
+        out.cents = FixedPointMathLib.clamp(o.cents + dollars.rawS() / CENT, ~MOST_CENTS, MOST_CENTS);
+        if (REMEMBERS) _record(o.account, out.result.inventory, _isLarge(dollars.absS(), out));
+        if (o.opening) _check(t, change.delta, out);
+    }
+
+    /// @dev A close needs no more than one live feed: its confidence is zero when none is left.
+    function _checkMode(Ticket memory t, bool opening) private pure {
+        if (t.seen.confidence.isZero()) revert IOptionMarket.ModeForbids(Mode.FROZEN);
+        if (opening && t.mode != Mode.NORMAL) revert IOptionMarket.ModeForbids(t.mode);
+        if (t.size.isZeroS()) revert IOptionMarket.SizeTooSmall(t.size, Wad.wrap(Packing.LOT));
     }
 
     /// @dev Rebates are rewards: in NORMAL mode only.
@@ -132,12 +181,12 @@ contract TradeRules is TradeMemory {
 
     // ------------------------------------------------------------ price
 
-    /// @notice What the trader pays, and the insurance fund's part of the fee; both in whole token units. In a
+    /// @dev What the trader pays, and the insurance fund's part of the fee; both in whole token units. In a
     /// wind-down a long is paid as far as the pool can pay longs.
-    function result(Ticket memory t, BookChange memory change)
-        public
+    function _result(Ticket memory t, BookChange memory change)
+        private
         view
-        returns (TradeResult memory r, uint256 insured)
+        returns (TradeResult memory r, Wad insured)
     {
         r.premium = change.cost;
         if (t.mode == Mode.WIND_DOWN && t.size.isNegative()) r.premium = r.premium.mulWadS(VAULT.solvency().scale);
@@ -145,13 +194,13 @@ contract TradeRules is TradeMemory {
         if (!t.rate.isZero()) r.inventory = _charge(t, change.delta);
         r.cash = SWad.wrap(_ceil((r.premium + r.fee.signed() + r.inventory).rawS()));
         (r.mark, r.iv, r.delta, r.shiftAfter) = (change.mark, change.iv, change.delta, change.shiftAfter);
-        insured = r.fee.mulDown(INSURANCE_SHARE).raw().floorUnit(UNIT);
+        insured = Wad.wrap(r.fee.mulDown(INSURANCE_SHARE).raw().floorUnit(UNIT));
     }
 
     /// @notice The result of a trade that is not made.
     function quote(address account, SeriesId id, SWad size) external view returns (TradeResult memory r) {
-        Ticket memory t = ticket(account, id, size);
-        (r,) = result(t, LEDGER.preview(id, size, t.spot));
+        Ticket memory t = _ticket(account, id, size);
+        (r,) = _result(t, LEDGER.preview(id, size, t.spot));
     }
 
     /// @dev By the trade's own delta: what it does to other series' deltas through the shift is nobody's merit.
@@ -160,8 +209,14 @@ contract TradeRules is TradeMemory {
         return InventoryFee.charge(t.net, after_, t.band, t.rate, INVENTORY_REBATE, t.paid);
     }
 
-    function _isLarge(Wad dollars, Wad spot) internal view override returns (bool) {
-        return !LARGE_TRADE.isZero() && dollars > LARGE_TRADE.mulDown(VAULT.navFast(spot).positive());
+    function _isLarge(Wad dollars, Outcome memory out) private view returns (bool) {
+        if (LARGE_TRADE.isZero()) return false;
+        return dollars > LARGE_TRADE.mulDown((VAULT.navFast(out.spot) + _coming(out)).positive());
+    }
+
+    /// @dev What the vault gets for the trade, as soon as the market has it.
+    function _coming(Outcome memory out) private pure returns (SWad) {
+        return out.result.cash - out.insured.signed();
     }
 
     /// @dev Rounded to a token unit against the trader.
@@ -171,22 +226,22 @@ contract TradeRules is TradeMemory {
 
     // ------------------------------------------------------------ limits after a trade
 
-    /// @notice Reverts with the limit that the trade breaks.
-    function check(Ticket calldata t, SWad delta, SWad addedDollars) external view {
+    /// @dev Reverts with the limit that the trade breaks. The trade's cash has not reached the vault yet.
+    function _check(Ticket memory t, SWad delta, Outcome memory out) private view {
         _checkTrade(t, delta.absS());
-        Wad spot = t.seen.price;
-        (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale) = LEDGER.aggregate(spot);
+        (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale) = LEDGER.aggregate(out.spot);
         if (stale.rawTime() != 0) revert IOptionMarket.StaleGreeks(stale);
-        (SWad nav, SWad worst) = VAULT.limitsAt(spot, liability, nodes);
-        Wad money = nav.positive();
-        _checkAccountDelta(addedDollars.absS(), money);
+        (SWad nav, SWad worst) = VAULT.limitsAt(out.spot, liability, nodes);
+        SWad coming = _coming(out);
+        Wad money = (nav + coming).positive();
+        _checkAccountDelta(SWad.wrap(out.cents * CENT).absS(), money);
         _checkGamma(t, greeks.gamma, money);
         _checkVega(t, money);
-        _checkStress(worst, money);
+        _checkStress(worst + coming, money);
         _checkGate(t, delta, greeks.delta, money);
     }
 
-    function _checkTrade(Ticket calldata t, Wad delta) private view {
+    function _checkTrade(Ticket memory t, Wad delta) private view {
         Timestamp expiry = t.id.expiryOf();
         if (t.size.absS() < MIN_SIZE) revert IOptionMarket.SizeTooSmall(t.size, MIN_SIZE);
         if (blockTime().plus(CUTOFF) >= expiry) revert IOptionMarket.Cutoff(expiry, blockTime());
@@ -203,14 +258,14 @@ contract TradeRules is TradeMemory {
 
     /// @dev A trade that brings the pool's gamma (vega) toward zero is never refused for it: the pool's changes by
     /// minus the trader's size.
-    function _checkGamma(Ticket calldata t, SWad gamma, Wad money) private view {
+    function _checkGamma(Ticket memory t, SWad gamma, Wad money) private view {
         if (GAMMA_LIMIT.isZero() || gamma.isNegative() == t.size.isNegative()) return;
         Wad dollars = Wad.wrap(gamma.absS().mulUp(t.seen.price).mulUp(t.seen.price).raw() / 100);
         Wad limit = GAMMA_LIMIT.mulDown(money);
         if (dollars > limit) revert IOptionMarket.GammaLimit(dollars, limit);
     }
 
-    function _checkVega(Ticket calldata t, Wad money) private view {
+    function _checkVega(Ticket memory t, Wad money) private view {
         if (VEGA_LIMIT.isZero()) return;
         SWad vega = LEDGER.vegaOf(t.id.expiryOf());
         if (vega.isNegative() == t.size.isNegative()) return;
@@ -227,7 +282,7 @@ contract TradeRules is TradeMemory {
 
     /// @dev Only for a trade that moved the pool's net delta away from zero. The slope of the stored hedge equity is
     /// the stored hedge position.
-    function _checkGate(Ticket calldata t, SWad delta, SWad bookDelta, Wad money) private view {
+    function _checkGate(Ticket memory t, SWad delta, SWad bookDelta, Wad money) private view {
         SWad net = bookDelta + HEDGE.equityAt(t.seen.price + Wad.wrap(ONE)) - HEDGE.equityAt(t.seen.price);
         bool poolGained = delta.isNegative() != t.size.isNegative();
         if (net.isNegative() != poolGained) HEDGE.gate(net, t.seen.price, money);

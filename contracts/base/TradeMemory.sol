@@ -35,18 +35,20 @@ abstract contract TradeMemory is ITradeRules {
         return Wad.wrap(_past[account].paid);
     }
 
-    /// @notice Only the market, after each trade. inventory: + fee, - rebate of at most what the account has paid
-    function record(address account, SWad inventory, SWad dollars, Wad spot) external {
+    modifier onlyMarket() {
         if (msg.sender != MARKET) revert OnlyMarket(msg.sender);
+        _;
+    }
+
+    /// @dev inventory: + fee, - rebate of at most what the account has paid
+    function _record(address account, SWad inventory, bool large) internal {
         Past memory past = _past[account];
         past.paid = _moved(past.paid, inventory);
         past.lastBlock = uint64(block.number);
         _past[account] = past;
         if (!inventory.isZeroS()) _fees = _moved(_fees, inventory);
-        if (_isLarge(dollars.absS(), spot)) _largeBlock = uint64(block.number);
+        if (large) _largeBlock = uint64(block.number);
     }
-
-    function _isLarge(Wad dollars, Wad spot) internal view virtual returns (bool);
 
     function _moved(uint128 amount, SWad by) private pure returns (uint128) {
         return uint128(uint256(int256(uint256(amount)) + by.rawS()));

@@ -26,6 +26,7 @@ library MarginMath {
         int256[9] lns;
         uint256 root; // sqrt of the time left in years, Q96
         Wad scale; // of the vol shocks
+        uint256 states; // to be priced, one bit each
     }
 
     struct Requirement {
@@ -42,6 +43,13 @@ library MarginMath {
     uint256 private constant GRID_STATES = 21;
     uint256 private constant TAIL_DOWN = 22; // eighth spot, up
     uint256 private constant TAIL_UP = 25;
+    /// @dev Sets of states, one bit each. A group without longs owes most with vol up; of calls (puts) alone, at the
+    /// highest (lowest) spot of the grid. Now and the tails are in every set.
+    uint256 private constant ALWAYS = 1 << NOW | 1 << TAIL_DOWN | 1 << TAIL_UP;
+    uint256 private constant EVERY = ALWAYS | (1 << GRID_STATES) - 1;
+    uint256 private constant VOL_UP = ALWAYS | 1 << 1 | 1 << 4 | 1 << 7 | 1 << 10 | 1 << 13 | 1 << 16 | 1 << 19;
+    uint256 private constant LOWEST_UP = ALWAYS | 1 << 1;
+    uint256 private constant HIGHEST_UP = ALWAYS | 1 << 19;
     /// @dev Spot multiples in thousandths, 16 bits each, first in the lowest, and their logarithms, Q96.
     uint256 private constant GRID = 800 | 865 << 16 | 930 << 32 | 1000 << 48 | 1070 << 64 | 1135 << 80 | 1200 << 96;
     uint256 private constant PER_MILLE = 1000;
@@ -67,6 +75,16 @@ library MarginMath {
             sum -= g.sizes[i] * _value(g.spot, g.strikes[i].raw(), ln, _total(g.vols[i], root), g.calls[i]);
         }
         return _ceilWad(sum);
+    }
+
+    /// @notice An upper bound of the debt at any stress node: longs aside, every short leg where it is dearest.
+    function nodeBound(Group memory g) internal pure returns (uint256 bound) {
+        StressMath.State memory s = StressMath.stateOf(g.spot, g.secondsLeft);
+        for (uint256 i; i < g.sizes.length; ++i) {
+            if (g.sizes[i] >= 0) continue;
+            uint256 most = StressMath.most(s, g.strikes[i].raw(), g.vols[i].raw(), g.calls[i]);
+            bound += FixedPointMathLib.fullMulDivUp(uint256(-g.sizes[i]), most, ONE);
+        }
     }
 
     /// @notice Debts at the ledger's eight stress nodes, built on the state of now.
@@ -101,13 +119,27 @@ library MarginMath {
 
     // ------------------------------------------------------------ states
 
-    /// @dev What the legs owe in every state, times 1e18.
+    /// @dev What the legs owe in every state that may count, times 1e18; 0, which is not more, in the others.
     function _debts(Group memory g, MarginParams memory p) private pure returns (int256[STATES] memory debts) {
         Grid memory grid = _grid(g, p);
+        grid.states = _states(g);
         for (uint256 i; i < g.sizes.length; ++i) {
             Black76.checkRange(grid.spots[SPOTS - 1], g.strikes[i].raw());
             _addLeg(debts, grid, _totals(grid, g.vols[i], p), g.strikes[i].raw(), g.sizes[i], g.calls[i]);
         }
+    }
+
+    /// @dev A price rises with vol, a call's with spot, a put's against it.
+    function _states(Group memory g) private pure returns (uint256) {
+        bool calls;
+        bool puts;
+        for (uint256 i; i < g.sizes.length; ++i) {
+            if (g.sizes[i] > 0) return EVERY;
+            if (g.calls[i]) calls = true;
+            else puts = true;
+        }
+        if (calls && puts) return VOL_UP;
+        return calls ? HIGHEST_UP : LOWEST_UP;
     }
 
     function _grid(Group memory g, MarginParams memory p) private pure returns (Grid memory grid) {
@@ -141,7 +173,8 @@ library MarginMath {
         unchecked {
             int256 ln = Black76.lnRatio(grid.spots[3], strike);
             (uint256[SPOTS] memory spots, int256[SPOTS] memory lns) = (grid.spots, grid.lns);
-            for (uint256 s; s < STATES; ++s) {
+            for ((uint256 s, uint256 left) = (0, grid.states); left != 0; (++s, left >>= 1)) {
+                if (left & 1 == 0) continue;
                 uint256 place = s / 3;
                 uint256 spot;
                 uint256 total;
@@ -152,7 +185,6 @@ library MarginMath {
                     moved := add(ln, mload(add(lns, shl(5, place))))
                     place := add(debts, shl(5, s))
                 }
-                if (s >= GRID_STATES && s != TAIL_DOWN && s != TAIL_UP) continue;
                 int256 value = _value(spot, strike, moved, total, isCall);
                 assembly ("memory-safe") {
                     mstore(place, sub(mload(place), mul(size, value)))

@@ -17,6 +17,7 @@ library StressMath {
     Wad private constant DOWN = Wad.wrap(0.3e18);
     Wad private constant UP_FLOOR = Wad.wrap(0.4e18);
     uint256 internal constant NODES = 8;
+    uint256 private constant HIGHEST = 4; // node of the highest spot, with vol up
     int256 private constant UNIT = 1e18; // lots * wad in 1e-6 quote
     /// ln of 0.7, 0.85, 1.15, 1.3, Q96.
     int256 private constant LN_070 = -28258700423144010772002554335;
@@ -62,6 +63,19 @@ library StressMath {
             values[6] = _call(spot, strike, ln, total);
             values[7] = _call(spot * 115 / 100, strike, ln + LN_115, total);
         }
+    }
+
+    /// @notice An upper bound of one option's value at the nodes, tight but for the pricing library's rounding.
+    function most(State memory s, uint256 strike, uint256 sigma, bool isCall) internal pure returns (uint256 value) {
+        uint256 spot = spotAt(s.spot, isCall ? HIGHEST : 0);
+        if (s.secondsLeft == 0) {
+            value = FixedPointMathLib.zeroFloorSub(spot, strike);
+        } else {
+            int256 ln = Black76.lnRatio(s.spot, strike) + (isCall ? LN_130 : LN_070);
+            value = _call(spot, strike, ln, _total(s, VolShock.up(Wad.wrap(sigma), s.scale, UP, UP_FLOOR)));
+        }
+        if (!isCall) value = FixedPointMathLib.zeroFloorSub(value + strike, spot);
+        value += (spot + strike) / 5e16 + 4;
     }
 
     /// @notice Turns calls' values into puts'.
