@@ -127,23 +127,12 @@ contract GreekLedger is IGreekLedger {
         view
         returns (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale)
     {
-        uint256 n = _expiries.length;
-        for (uint256 i; i < n; ++i) {
-            Timestamp expiry = _expiries[i];
-            LedgerStore.Entry storage e = _entries[expiry];
-            liability = liability + _move(e, expiry, spot, greeks);
-            _addNodes(e, nodes);
-            if (Timestamp.unwrap(stale) == 0 && !_fresh(e, spot.raw())) stale = expiry;
-        }
-    }
-
-    function _addNodes(LedgerStore.Entry storage e, SWad[8] memory nodes) private view {
-        uint256[2] memory words = [e.nodes[0], e.nodes[1]];
-        unchecked {
-            for (uint256 i; i < StressMath.NODES; ++i) {
-                int256 value = StressMath.nodeAt(words, i) * int256(BookMath.LOT);
-                nodes[i] = SWad.wrap(nodes[i].rawS() + value);
-            }
+        Timestamp[] memory list_ = _expiries;
+        for (uint256 i; i < list_.length; ++i) {
+            LedgerStore.Entry storage e = _entries[list_[i]];
+            liability = SWad.wrap(liability.rawS() + _move(e, list_[i], spot, greeks));
+            e.addNodes(nodes);
+            if (Timestamp.unwrap(stale) == 0 && !_fresh(e, spot.raw())) stale = list_[i];
         }
     }
 
@@ -152,21 +141,19 @@ contract GreekLedger is IGreekLedger {
     function _move(LedgerStore.Entry storage e, Timestamp expiry, Wad spot, BookGreeks memory total)
         private
         view
-        returns (SWad)
+        returns (int256 liability)
     {
-        BookGreeks memory g = e.greeksOf();
-        (uint256 from, uint256 time) = e.takenAt();
+        LedgerStore.Statement memory s = e.statement();
         unchecked {
-            int256 move = int256(spot.raw()) - int256(from);
+            int256 move = int256(spot.raw()) - int256(s.spot);
             uint256 end = FixedPointMathLib.min(block.timestamp, expiry.rawTime());
-            int256 elapsed = int256(FixedPointMathLib.zeroFloorSub(end, time));
-            int256 bend = g.gamma.rawS() * move / int256(ONE);
-            total.delta = SWad.wrap(total.delta.rawS() + g.delta.rawS() + bend);
-            total.gamma = SWad.wrap(total.gamma.rawS() + g.gamma.rawS());
-            total.vega = SWad.wrap(total.vega.rawS() + g.vega.rawS());
-            total.theta = SWad.wrap(total.theta.rawS() + g.theta.rawS());
-            int256 gain = (g.delta.rawS() + bend / 2) * move / int256(ONE) + g.theta.rawS() * elapsed / int256(YEAR);
-            return SWad.wrap(e.liabilityOf().rawS() - gain);
+            int256 elapsed = int256(FixedPointMathLib.zeroFloorSub(end, s.time));
+            int256 bend = s.gamma * move / int256(ONE);
+            total.delta = SWad.wrap(total.delta.rawS() + s.delta + bend);
+            total.gamma = SWad.wrap(total.gamma.rawS() + s.gamma);
+            total.vega = SWad.wrap(total.vega.rawS() + s.vega);
+            total.theta = SWad.wrap(total.theta.rawS() + s.theta);
+            return s.liability - (s.delta + bend / 2) * move / int256(ONE) - s.theta * elapsed / int256(YEAR);
         }
     }
 
@@ -179,7 +166,7 @@ contract GreekLedger is IGreekLedger {
     }
 
     function vegaOf(Timestamp expiry) external view returns (SWad) {
-        return _entry(expiry).greeksOf().vega;
+        return _entry(expiry).vegaOf();
     }
 
     function liabilityAt(Wad spot) external view returns (SWad total) {

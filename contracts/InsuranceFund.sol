@@ -8,6 +8,7 @@ import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {ILPVault} from "./interfaces/ILPVault.sol";
+import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {InsuranceParams} from "./types/Params.sol";
@@ -21,7 +22,7 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
 
     address private immutable QUOTE;
     uint256 private immutable UNIT;
-    address private immutable MARKET;
+    IOptionMarket private immutable MARKET;
     address private immutable AUCTION;
     ILPVault private immutable VAULT;
     Wad private immutable MAX_SHARE;
@@ -35,7 +36,7 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
         ParamBounds.check(params_);
         QUOTE = book.quote;
         UNIT = TokenUnits.unitOf(ERC20(book.quote).decimals());
-        MARKET = book.market;
+        MARKET = IOptionMarket(book.market);
         AUCTION = book.auction;
         VAULT = ILPVault(book.vault);
         MAX_SHARE = params_.maxShare;
@@ -46,8 +47,10 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
         return InsuranceParams({maxShare: MAX_SHARE, target: TARGET});
     }
 
-    function balance() external view returns (Wad) {
-        return Wad.wrap(_balance);
+    /// @dev With what the market has booked for the fund and not handed over.
+    function balance() public view returns (Wad) {
+        (, Wad coming) = MARKET.handovers();
+        return Wad.wrap(_balance) + coming;
     }
 
     // ------------------------------------------------------------ money in
@@ -59,7 +62,7 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
     }
 
     function credit(Wad amount) external {
-        if (msg.sender != MARKET && msg.sender != AUCTION && msg.sender != address(VAULT)) {
+        if (msg.sender != address(MARKET) && msg.sender != AUCTION && msg.sender != address(VAULT)) {
             revert OnlyProtocol(msg.sender);
         }
         _credit(amount.raw());
@@ -73,7 +76,8 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
     // ------------------------------------------------------------ money out
 
     function cover(Wad loss, bool uncapped) external nonReentrant returns (Wad paid) {
-        if (msg.sender != MARKET) revert OnlyProtocol(msg.sender);
+        if (msg.sender != address(MARKET)) revert OnlyProtocol(msg.sender);
+        MARKET.square();
         uint256 most = uncapped ? _balance : available().raw();
         uint256 amount = FixedPointMathLib.min(loss.raw().ceilUnit(UNIT), most).floorUnit(UNIT);
         paid = Wad.wrap(amount);
@@ -88,6 +92,7 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
 
     function payBounty(address to, Wad amount) external nonReentrant returns (Wad paid) {
         if (msg.sender != AUCTION) revert OnlyProtocol(msg.sender);
+        MARKET.square();
         paid = Wad.wrap(FixedPointMathLib.min(amount.raw(), _balance).floorUnit(UNIT));
         _balance -= uint128(paid.raw());
         QUOTE.safeTransfer(to, paid.raw() / UNIT);
@@ -97,7 +102,7 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
     /// @dev The share is of what the fund would hold had it covered nothing today.
     function available() public view returns (Wad) {
         Wad today = Wad.wrap(_usedToday());
-        return MAX_SHARE.mulDown(Wad.wrap(_balance) + today).subFloor(today).minWad(Wad.wrap(_balance));
+        return MAX_SHARE.mulDown(balance() + today).subFloor(today).minWad(balance());
     }
 
     function _usedToday() private view returns (uint256) {

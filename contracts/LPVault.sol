@@ -106,7 +106,14 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         if (amount > cash) revert InsufficientCash(cash, amount);
         cash = cash - amount;
         emit Debited(to, amount, cash);
+        if (to == address(MARKET)) return; // it takes the tokens by `handOver` when it squares
+        MARKET.square();
         SafeTransferLib.safeTransfer(QUOTE, to, TokenUnits.toTokenDown(amount.raw(), UNIT));
+    }
+
+    function handOver(Wad amount) external {
+        if (msg.sender != address(MARKET)) revert OnlyProtocol(msg.sender);
+        SafeTransferLib.safeTransfer(QUOTE, address(MARKET), amount.raw() / UNIT);
     }
 
     // ------------------------------------------------------------ requests
@@ -143,6 +150,7 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         emit RequestCancelled(id, msg.sender, Wad.wrap(r.amount));
         if (id & 1 == 1) return _transfer(address(this), msg.sender, r.amount);
         pendingDeposits = pendingDeposits - Wad.wrap(r.amount);
+        MARKET.square();
         SafeTransferLib.safeTransfer(QUOTE, msg.sender, r.amount / UNIT);
     }
 
@@ -150,6 +158,7 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         Wad amount = unclaimed[to];
         unclaimed[to] = Wad.wrap(0);
         emit Claimed(to, amount);
+        MARKET.square();
         SafeTransferLib.safeTransfer(QUOTE, to, amount.raw() / UNIT);
     }
 
@@ -309,6 +318,7 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
     }
 
     function _pay(address to, uint256 amount) private {
+        MARKET.square();
         (bool ok, bytes memory answer) = QUOTE.call(abi.encodeWithSignature("transfer(address,uint256)", to, amount / UNIT));
         if (ok && (answer.length == 0 || (answer.length == 32 && abi.decode(answer, (uint256)) == 1))) return;
         unclaimed[to] = unclaimed[to] + Wad.wrap(amount);

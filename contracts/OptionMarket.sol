@@ -58,6 +58,7 @@ contract OptionMarket is Liquidation {
         if (units == 0) revert AmountTooSmall(amount, Wad.wrap(UNIT));
         QUOTE.safeTransferFrom(msg.sender, address(this), units);
         _enlist(msg.sender);
+        _held += units * UNIT;
         _credit(msg.sender, units * UNIT);
         if (_accounts[msg.sender].shorts != 0) _touch(msg.sender, ORACLE.read().price);
         emit Deposited(msg.sender, Wad.wrap(units * UNIT));
@@ -68,6 +69,8 @@ contract OptionMarket is Liquidation {
         if (units == 0) revert AmountTooSmall(amount, Wad.wrap(UNIT));
         _debit(msg.sender, units * UNIT);
         if (_accounts[msg.sender].shorts != 0) _requireMarginToWithdraw();
+        if (units * UNIT > _held) square();
+        _held -= units * UNIT;
         QUOTE.safeTransfer(msg.sender, units);
         emit Withdrawn(msg.sender, Wad.wrap(units * UNIT));
     }
@@ -82,8 +85,7 @@ contract OptionMarket is Liquidation {
 
     function trade(SeriesId id, SWad size, SWad limit) external nonReentrant returns (TradeResult memory) {
         bool opening = _isOpening(id, size);
-        TradeRules.Order memory order = TradeRules.Order(msg.sender, id, size, limit, opening, _centsOfBlock());
-        TradeRules.Outcome memory out = RULES.trade(order);
+        TradeRules.Outcome memory out = RULES.trade(_order(id, size, limit, opening));
         int64 lots = _addLots(msg.sender, id, Packing.toLots(size));
         _moveCash(out.result.cash.rawS(), out.insured.raw());
         if (opening && LIMITS_ACCOUNT_DELTA) _noteCents(out.cents);
@@ -92,6 +94,12 @@ contract OptionMarket is Liquidation {
         else _touch(msg.sender, out.spot);
         emit Traded(msg.sender, id, size, out.result, Packing.toSize(lots), out.priced);
         return out.result;
+    }
+
+    function _order(SeriesId id, SWad size, SWad limit, bool opening) private view returns (TradeRules.Order memory o) {
+        (o.account, o.id, o.size, o.limit, o.opening) = (msg.sender, id, size, limit, opening);
+        o.cents = _centsOfBlock();
+        if (opening) (o.settled, o.uncovered) = (settledOwed(), _uncovered);
     }
 
     function quote(SeriesId id, SWad size) external view returns (TradeResult memory) {

@@ -15,6 +15,7 @@ import {FeeMath} from "./libraries/FeeMath.sol";
 import {InventoryFee} from "./libraries/InventoryFee.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
+import {PoolMath} from "./libraries/PoolMath.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {MarketParams} from "./types/Params.sol";
 import {Addresses, BookChange, BookGreeks, Mode, OracleView, TradeResult} from "./types/Types.sol";
@@ -23,6 +24,7 @@ import {ONE, SWad, Seconds, SeriesId, Timestamp, Wad, blockTime} from "./types/U
 /// The pool's side of a trade: conditions, price, fees and limits. The market deploys its own, so that both stay
 /// small; as the market's first creation it may trade in the ledger (see GreekLedger).
 contract TradeRules is TradeMemory {
+    using Packing for uint256[2];
     using TokenUnits for uint256;
 
     /// @dev What the market says of a trade.
@@ -33,6 +35,8 @@ contract TradeRules is TradeMemory {
         SWad limit;
         bool opening;
         int256 cents; // dollar delta that the account added in this block before
+        SWad settled; // settled and unpaid claims; this and the next only of an opening trade
+        uint256[2] uncovered; // what shorts could not pay, see Packing.exposure
     }
 
     /// @dev What the rules answer.
@@ -154,7 +158,7 @@ contract TradeRules is TradeMemory {
         SWad dollars = o.size.mulS(change.delta).mulWadS(out.spot);
         out.cents = FixedPointMathLib.clamp(o.cents + dollars.rawS() / CENT, ~MOST_CENTS, MOST_CENTS);
         if (REMEMBERS) _record(o.account, out.result.inventory, _isLarge(dollars.absS(), out));
-        if (o.opening) _check(t, change.delta, out);
+        if (o.opening) _check(t, o, change.delta, out);
     }
 
     /// @dev A close needs no more than one live feed: its confidence is zero when none is left.
@@ -227,18 +231,28 @@ contract TradeRules is TradeMemory {
     // ------------------------------------------------------------ limits after a trade
 
     /// @dev Reverts with the limit that the trade breaks. The trade's cash has not reached the vault yet.
-    function _check(Ticket memory t, SWad delta, Outcome memory out) private view {
+    function _check(Ticket memory t, Order calldata o, SWad delta, Outcome memory out) private view {
         _checkTrade(t, delta.absS());
         (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale) = LEDGER.aggregate(out.spot);
         if (stale.rawTime() != 0) revert IOptionMarket.StaleGreeks(stale);
-        (SWad nav, SWad worst) = VAULT.limitsAt(out.spot, liability, nodes);
-        SWad coming = _coming(out);
-        Wad money = (nav + coming).positive();
+        SWad equity = HEDGE.equityAt(out.spot);
+        SWad own = VAULT.cash().signed() + _coming(out) + equity - o.settled;
+        uint256[2] memory uncovered = o.uncovered;
+        Wad money = (own - uncovered.exposureNow().signed() - liability).positive();
         _checkAccountDelta(SWad.wrap(out.cents * CENT).absS(), money);
         _checkGamma(t, greeks.gamma, money);
         _checkVega(t, money);
-        _checkStress(worst + coming, money);
-        _checkGate(t, delta, greeks.delta, money);
+        _checkStress(own + _worst(equity, out.spot, nodes, uncovered), money);
+        _checkGate(t, delta, greeks.delta - equity, money);
+    }
+
+    /// @dev What the worst stress node changes.
+    function _worst(SWad equity, Wad spot, SWad[8] memory nodes, uint256[2] memory uncovered)
+        private
+        view
+        returns (SWad)
+    {
+        return PoolMath.worst(HEDGE.equityAt(spot + spot) - equity, nodes, uncovered.exposures());
     }
 
     function _checkTrade(Ticket memory t, Wad delta) private view {
@@ -281,9 +295,9 @@ contract TradeRules is TradeMemory {
     }
 
     /// @dev Only for a trade that moved the pool's net delta away from zero. The slope of the stored hedge equity is
-    /// the stored hedge position.
-    function _checkGate(Ticket memory t, SWad delta, SWad bookDelta, Wad money) private view {
-        SWad net = bookDelta + HEDGE.equityAt(t.seen.price + Wad.wrap(ONE)) - HEDGE.equityAt(t.seen.price);
+    /// the stored hedge position: `base` is the book's delta less that equity.
+    function _checkGate(Ticket memory t, SWad delta, SWad base, Wad money) private view {
+        SWad net = base + HEDGE.equityAt(t.seen.price + Wad.wrap(ONE));
         bool poolGained = delta.isNegative() != t.size.isNegative();
         if (net.isNegative() != poolGained) HEDGE.gate(net, t.seen.price, money);
     }

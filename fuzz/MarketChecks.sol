@@ -13,14 +13,17 @@ abstract contract MarketChecks is World, Tally {
     address internal constant WHALE = address(0xA5); // bids most of the time and keeps its money
     address internal constant KEEPER = address(0xCE); // nobody in particular
 
-    /// T-1: custody equals the books, and no token is anywhere else.
+    /// T-1: custody equals the books after the handovers that wait, and no token is anywhere else.
     function checkMoney() public view {
         uint256 sum;
         for (uint256 i; i < market.accountCount(); ++i) sum += market.balanceOf(market.accountAt(i)).raw();
         eq(market.totalBalances(), sum, "T-1: total is the sum of balances");
-        eq(token.balanceOf(address(market)) * UNIT, sum, "T-1: market's tokens");
-        eq(token.balanceOf(address(insurance)) * UNIT, insurance.balance().raw(), "T-1: fund's tokens");
-        check(token.balanceOf(address(vault)) * UNIT >= vault.cash().raw() + vault.pendingDeposits().raw(), "T-1: vault");
+        (SWad toVault, Wad toFund) = market.handovers();
+        int256 here = int256(sum + toFund.raw()) + toVault.rawS();
+        eq(int256(token.balanceOf(address(market)) * UNIT), here, "T-1: market's tokens");
+        eq(token.balanceOf(address(insurance)) * UNIT + toFund.raw(), insurance.balance().raw(), "T-1: fund's tokens");
+        int256 vaults = int256(token.balanceOf(address(vault)) * UNIT) + toVault.rawS();
+        check(vaults >= int256(vault.cash().raw() + vault.pendingDeposits().raw()), "T-1: vault");
         check(token.balanceOf(address(auction)) == 0 && token.balanceOf(address(hedge)) == 0, "T-1: nothing sticks");
         eq(_known(), token.totalSupply(), "T-1: every token is somewhere known");
     }

@@ -34,7 +34,8 @@ abstract contract MarketBase is World {
     }
 
     /// T-1: nothing is created or lost.
-    function conserved() internal view {
+    function conserved() internal {
+        market.square();
         eq(token.balanceOf(address(market)) * UNIT, market.totalBalances().raw(), "market holds the balances");
         eq(token.balanceOf(address(vault)) * UNIT, vault.cash().raw(), "vault holds the cash");
         eq(token.balanceOf(address(insurance)) * UNIT, insurance.balance().raw(), "fund holds its balance");

@@ -159,6 +159,8 @@ contract PoolStub {
         }
     }
 
+    function square() external {}
+
     function settledOwed() external view returns (SWad) {
         return SWad.wrap(settled);
     }

@@ -51,8 +51,11 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     /// Participants of an expiry as a linked list that starts at the zero address.
     mapping(Timestamp => mapping(address => address)) internal _next;
     mapping(address => uint256[2]) private _exposures;
-    uint256[2] private _uncovered;
-    uint256 private _total;
+    uint256[2] internal _uncovered;
+    /// Tokens in custody here, gifts apart; the next two are parts of them that wait to be handed over. Wads.
+    uint256 internal _held;
+    int128 private _vaults; // the vault's; negative: it owes them
+    uint128 private _insurers; // the insurance fund's
     address[] private _list;
 
     constructor(Addresses memory book, Wad maxLegs) {
@@ -105,28 +108,23 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
 
     function uncovered() external view returns (Wad current, Wad[8] memory nodes) {
         uint256[2] memory words = _uncovered;
-        current = words.exposureNow();
-        for (uint256 i; i < 8; ++i) {
-            nodes[i] = words.exposureAt(i);
-        }
+        return (words.exposureNow(), words.exposures());
     }
 
     function totalBalances() external view returns (Wad) {
-        return Wad.wrap(_total);
+        return Wad.wrap(uint256(int256(_held) - _vaults - int256(uint256(_insurers))));
     }
 
     // ------------------------------------------------------------ balances
 
     function _credit(address account, uint256 amount) internal {
         _accounts[account].balance += amount.toUint128();
-        _total += amount;
     }
 
     function _debit(address account, uint256 amount) internal {
         uint256 balance = _accounts[account].balance;
         if (amount > balance) revert InsufficientBalance(Wad.wrap(balance), Wad.wrap(amount));
         _accounts[account].balance = uint128(balance - amount);
-        _total -= amount;
     }
 
     function _enlist(address account) internal {
@@ -232,22 +230,41 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         _accounts[account].exposed = words[0] | words[1] != 0;
     }
 
-    // ------------------------------------------------------------ tokens; amounts are whole token units in wads
+    // ------------------------------------------------------------ money; amounts are whole token units in wads
+    // Books move at once, tokens when `square` is called: by whoever needs them, or anyone.
 
     function _toVault(uint256 amount) internal {
         if (amount == 0) return;
-        QUOTE.safeTransfer(address(VAULT), amount / UNIT);
+        _vaults += int128(uint128(amount.toUint120()));
         VAULT.credit(Wad.wrap(amount));
     }
 
     function _fromVault(uint256 amount) internal {
-        if (amount != 0) VAULT.debit(address(this), Wad.wrap(amount));
+        if (amount == 0) return;
+        _vaults -= int128(uint128(amount.toUint120()));
+        VAULT.debit(address(this), Wad.wrap(amount));
     }
 
     function _toInsurance(uint256 amount) internal {
-        if (amount == 0) return;
-        QUOTE.safeTransfer(address(INSURANCE), amount / UNIT);
-        INSURANCE.credit(Wad.wrap(amount));
+        _insurers += amount.toUint128();
+    }
+
+    function handovers() public view returns (SWad toVault, Wad toInsurance) {
+        return (SWad.wrap(_vaults), Wad.wrap(_insurers));
+    }
+
+    /// @dev Not guarded: vault and fund call it in the midst of the market's own actions. Books do not change.
+    function square() public {
+        (SWad toVault, Wad toInsurance) = handovers();
+        if (toVault.isZeroS() && toInsurance.isZero()) return;
+        (_vaults, _insurers) = (0, 0);
+        emit Squared(toVault, toInsurance);
+        _held = uint256(int256(_held) - toVault.rawS()) - toInsurance.raw();
+        if (toVault > SWad.wrap(0)) QUOTE.safeTransfer(address(VAULT), toVault.positive().raw() / UNIT);
+        else if (toVault.isNegative()) VAULT.handOver(toVault.absS());
+        if (toInsurance.isZero()) return;
+        QUOTE.safeTransfer(address(INSURANCE), toInsurance.raw() / UNIT);
+        INSURANCE.credit(toInsurance);
     }
 
     /// @dev `amount` > 0 flows to the vault, < 0 from it.

@@ -85,6 +85,7 @@ abstract contract Liquidation is Settlement {
 
     /// @dev A negative payment has already arrived in this contract's custody.
     function _movePayment(address from, address to, int256 payment) private {
+        if (payment < 0) _held += uint256(-payment);
         if (payment < 0) return _credit(to, uint256(-payment));
         _debit(to, uint256(payment));
         _credit(from, uint256(payment));

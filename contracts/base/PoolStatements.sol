@@ -109,33 +109,10 @@ abstract contract PoolStatements is ILPVault {
         return _worst(spot, nodes, _burden());
     }
 
-    function limitsAt(Wad spot, SWad liability, SWad[8] memory nodes)
-        external
-        view
-        returns (SWad nav, SWad worst)
-    {
-        Burden memory b = _burden();
-        nav = _before(b) + HEDGE.equityAt(spot) - liability;
-        worst = _worst(spot, nodes, b);
-    }
-
     function _worst(Wad spot, SWad[8] memory nodes, Burden memory b) private view returns (SWad worst) {
         SWad equity = HEDGE.equityAt(spot);
-        SWad slope = HEDGE.equityAt(spot + spot) - equity; // per 100 % of spot; equity is linear in it
-        worst = SWad.wrap(type(int256).max);
-        for (uint256 i; i < 8; ++i) {
-            worst = worst.minSWad(slope.mulS(_nodeMove(i)) - nodes[i] - b.uncoveredAt[i].signed());
-        }
+        worst = PoolMath.worst(HEDGE.equityAt(spot + spot) - equity, nodes, b.uncoveredAt);
         worst = worst + equity + cash.signed() - b.settled;
-    }
-
-    /// @dev Move of spot at a stress node, in the ledger's order: five with vol up, then three with vol down.
-    function _nodeMove(uint256 i) private pure returns (SWad) {
-        if (i == 0) return SWad.wrap(-0.3e18);
-        if (i == 1 || i == 5) return SWad.wrap(-0.15e18);
-        if (i == 2 || i == 6) return SWad.wrap(0);
-        if (i == 3 || i == 7) return SWad.wrap(0.15e18);
-        return SWad.wrap(0.3e18);
     }
 
     function _backed(Wad spot, SWad[8] memory nodes, Burden memory b) internal view returns (uint256) {

@@ -242,7 +242,7 @@ abstract contract Settlement is Accounts {
 
     // ------------------------------------------------------------ views
 
-    function settledOwed() external view returns (SWad) {
+    function settledOwed() public view returns (SWad) {
         return SWad.wrap(int256(uint256(_settledLongs)) - int256(uint256(_settledShorts)));
     }
 

@@ -83,19 +83,16 @@ interface ILPVault {
     function navFast(Wad spot) external view returns (SWad);
 
     /// @notice Lowest NAV over the stress nodes: cash + hedge equity at the node's spot - what the book then owes
-    /// (`nodes`, see IGreekLedger.aggregate) - what shorts could then not pay. The market's stress limit uses it too.
+    /// (`nodes`, see IGreekLedger.aggregate) - what shorts could then not pay.
     function worstStress(Wad spot, SWad[8] calldata nodes) external view returns (SWad);
 
     /// @notice Whether the last assessment found the scale below one.
     function insolvent() external view returns (bool);
 
-    /// @notice `navFast` and `worstStress` for one who has the ledger's aggregate at `spot` already.
-    function limitsAt(Wad spot, SWad liability, SWad[8] calldata nodes)
-        external
-        view
-        returns (SWad nav, SWad worst);
-
     function cash() external view returns (Wad);
+
+    /// @notice Hands tokens to the market that were debited to it earlier. Only the market, from `square`.
+    function handOver(Wad amount) external;
 
     /// @notice What withdrawals may take now: min(cash less what settled longs wait for, worst stressed
     /// NAV) less the buffer, at least zero.

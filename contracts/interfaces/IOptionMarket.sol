@@ -16,6 +16,8 @@ interface IOptionMarket {
     event Traded(
         address indexed account, SeriesId indexed id, SWad size, TradeResult result, SWad position, Wad spot
     );
+    /// @notice Tokens went to the vault (negative: came from it) and to the insurance fund.
+    event Squared(SWad toVault, Wad toInsurance);
     /// @notice Part of an account moved to a bidder of its liquidation.
     event SliceMoved(address indexed from, address indexed to, Wad fraction, Wad balance, SWad payment);
     /// @notice The pool closed an account at its own price.
@@ -97,7 +99,14 @@ interface IOptionMarket {
     /// @notice Recomputes what the account's debts exceed its collateral by, now and at the stress nodes. Anyone.
     function touch(address account) external;
 
+    /// @notice Hands tokens over that trades have only booked: to the vault or from it, and to the insurance fund. A
+    /// trade moves books alone; whoever pays tokens out calls this first. Anyone.
+    function square() external;
+
     // ------------------------------------------------------------ views
+
+    /// @notice Tokens that `square` would hand over now; toVault negative: the vault hands over.
+    function handovers() external view returns (SWad toVault, Wad toInsurance);
 
     function balanceOf(address account) external view returns (Wad);
     function legsOf(address account) external view returns (Leg[] memory);

@@ -13,6 +13,7 @@ import {BookMath} from "./BookMath.sol";
 /// Packed units: lots (1e-6 contract); shifts 1e-14; spots 1e-10 quote; vega and theta 1e-9 quote; gamma 1e-9; node
 /// values 1e-6 quote; the rest wads.
 library LedgerStore {
+    using LedgerStore for Entry;
     using FixedPointMathLib for uint256;
     using FixedPointMathLib for int256;
 
@@ -28,6 +29,17 @@ library LedgerStore {
         uint256[2] nodes; // eight int64
         uint256[3] net; // calls plus puts per strike, int64 lots
         uint256[3] anchors; // as of the last refresh, see AnchorPack
+    }
+
+    /// @dev Numbers of `money` and `rest` without the shift, wads; spot and time are where the Greeks were taken.
+    struct Statement {
+        int256 liability;
+        int256 delta;
+        int256 gamma;
+        int256 vega;
+        int256 theta;
+        uint256 spot;
+        uint256 time;
     }
 
     uint256 private constant FINE = 1e9;
@@ -198,19 +210,43 @@ library LedgerStore {
         return SWad.wrap(int96(uint96(e.money >> 160)));
     }
 
-    /// @notice Where and when the Greeks were taken.
-    function takenAt(Entry storage e) internal view returns (uint256 spot, uint256 time) {
-        uint256 word = e.rest;
-        return (uint64(word >> 192) * SPOT_UNIT, uint32(word >> 160));
+    /// @notice What the last trade or refresh left, the pool's Greeks.
+    function statement(Entry storage e) internal view returns (Statement memory s) {
+        (uint256 money, uint256 rest) = (e.money, e.rest);
+        unchecked {
+            s.liability = int96(uint96(money >> 160));
+            s.delta = -int256(int88(uint88(money >> 72)));
+            s.vega = -int256(int72(uint72(money))) * int256(FINE);
+            s.theta = -int256(int64(uint64(rest >> 96))) * int256(FINE);
+            s.gamma = -int256(int48(uint48(rest >> 48))) * int256(FINE);
+            (s.spot, s.time) = (uint64(rest >> 192) * SPOT_UNIT, uint32(rest >> 160));
+        }
     }
 
-    /// @notice The pool's Greeks, as stored.
-    function greeksOf(Entry storage e) internal view returns (BookGreeks memory g) {
-        (uint256 money, uint256 rest) = (e.money, e.rest);
-        g.delta = SWad.wrap(-int256(int88(uint88(money >> 72))));
-        g.vega = SWad.wrap(-int256(int72(uint72(money))) * int256(FINE));
-        g.theta = SWad.wrap(-int256(int64(uint64(rest >> 96))) * int256(FINE));
-        g.gamma = SWad.wrap(-int256(int48(uint48(rest >> 48))) * int256(FINE));
+    function greeksOf(Entry storage e) internal view returns (BookGreeks memory) {
+        Statement memory s = e.statement();
+        return BookGreeks(SWad.wrap(s.delta), SWad.wrap(s.gamma), SWad.wrap(s.vega), SWad.wrap(s.theta));
+    }
+
+    function vegaOf(Entry storage e) internal view returns (SWad) {
+        return SWad.wrap(-int256(int72(uint72(e.money))) * int256(FINE));
+    }
+
+    /// @notice Adds the stress nodes, wads.
+    function addNodes(Entry storage e, SWad[8] memory sums) internal view {
+        uint256[2] storage nodes = e.nodes;
+        uint256 lot = BookMath.LOT;
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, 2) { i := add(i, 1) } {
+                let word := sload(add(nodes.slot, i))
+                let at := add(sums, shl(7, i))
+                let end := add(at, 0x80)
+                for {} lt(at, end) { at := add(at, 0x20) } {
+                    mstore(at, add(mload(at), mul(lot, signextend(7, word))))
+                    word := shr(64, word)
+                }
+            }
+        }
     }
 
     /// @dev Appends a signed number of `bits` to a word.

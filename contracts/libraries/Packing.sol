@@ -73,6 +73,12 @@ library Packing {
         return Wad.wrap((words[0] & ((1 << NOW_LANE) - 1)) * NOW_UNIT);
     }
 
+    function exposures(uint256[2] memory words) internal pure returns (Wad[8] memory nodes) {
+        for (uint256 i; i < 8; ++i) {
+            nodes[i] = exposureAt(words, i);
+        }
+    }
+
     function exposureAt(uint256[2] memory words, uint256 node) internal pure returns (Wad) {
         (uint256 word, uint256 shift) = _place(node);
         return Wad.wrap((words[word] >> shift & ((1 << NODE_LANE) - 1)) * NODE_UNIT);

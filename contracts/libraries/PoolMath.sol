@@ -3,7 +3,8 @@ pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {Solvency} from "../types/Types.sol";
-import {ONE, SWad, Wad} from "../types/Units.sol";
+import {ONE, SWad, Wad, floorDiv} from "../types/Units.sol";
+import {StressMath} from "./StressMath.sol";
 
 /// What the pool's own numbers add up to; the vault and the lens calculate it from here.
 library PoolMath {
@@ -15,6 +16,16 @@ library PoolMath {
         Wad means = assets + receivable;
         s.shortfall = longs.subFloor(means);
         s.scale = s.shortfall.isZero() ? Wad.wrap(ONE) : means.divDown(longs);
+    }
+
+    /// @notice Lowest sum over the stress nodes of the hedge's gain, less what the book then owes and what shorts could
+    /// not pay. slope: the hedge's gain per 100 % of spot, in which its equity is linear.
+    function worst(SWad slope, SWad[8] memory nodes, Wad[8] memory uncoveredAt) internal pure returns (SWad least) {
+        least = SWad.wrap(type(int256).max);
+        for (uint256 i; i < 8; ++i) {
+            int256 gain = floorDiv(slope.rawS() * (int256(StressMath.percent(i)) - 100), 100);
+            least = least.minSWad(SWad.wrap(gain) - nodes[i] - uncoveredAt[i].signed());
+        }
     }
 
     /// @notice What could leave the pool at once: cash that no settled long waits for, within the worst stressed NAV; at

@@ -42,7 +42,14 @@ library StressMath {
     /// @notice Spot at a node, wad.
     function spotAt(uint256 spot, uint256 node) internal pure returns (uint256) {
         unchecked {
-            return spot * _multiple(node) / 100;
+            return spot * percent(node) / 100;
+        }
+    }
+
+    /// @notice Spot at a node in percent of the spot at the last refresh.
+    function percent(uint256 node) internal pure returns (uint256) {
+        unchecked {
+            return (0x7364558273645546 >> 8 * node) & 0xff;
         }
     }
 
@@ -153,10 +160,5 @@ library StressMath {
         for (uint256 i; i < NODES; ++i) {
             values[i] = FixedPointMathLib.zeroFloorSub(spotAt(spot, i), strike);
         }
-    }
-
-    /// @dev In percent.
-    function _multiple(uint256 node) private pure returns (uint256) {
-        return (0x7364558273645546 >> 8 * node) & 0xff;
     }
 }

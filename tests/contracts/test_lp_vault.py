@@ -73,6 +73,7 @@ def test_nav_parts_equal_their_sources(pool: Pool) -> None:
     parity = sum(q * (k - 2000) for q, k in zip(puts(pool, expiry), model.strikes, strict=True))
     liability = model.cost(mpf(2000), pool.chain.time) + parity
     venue = pool.view("venue", "position", pool.deployment.addresses["hedge"])
+    pool.square()
     assert parts["cash"] == pool.held(pool.vault)
     assert parts["hedgeEquity"] == venue["equity"] != 0
     assert abs(mpf(parts["liability"]) / WAD - liability) < mpf("1e-9") * 2000 * 65
@@ -158,6 +159,7 @@ def test_run_of_all_lps_leaves_longs_fully_backed(pool: Pool, user: Users) -> No
 def test_tokens_match_the_books_to_the_unit(pool: Pool, user: Users) -> None:
     pool.must(DEPLOYER, "quote", "mint", user(5), 10**12)
     pool.must(user(5), "quote", "transfer", pool.vault, 777)
+    pool.square()
     cash = pool.view("vault", "cash")
     assert pool.held(pool.vault) == cash + 777 * UNIT
     market = pool.deployment.addresses["market"]

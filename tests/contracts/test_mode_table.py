@@ -151,5 +151,6 @@ def test_settlement_in_every_mode_goes_on(pool: Pool, way: str) -> None:
     assert settled["shortsSwept"]
     assert settled["done"]
     assert (settled["scale"] < WAD) == (mode == Mode.WIND_DOWN)
+    pool.square()
     market = pool.deployment.addresses["market"]
     assert pool.held(market) >= pool.view("market", "totalBalances")

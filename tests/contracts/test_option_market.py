@@ -176,6 +176,7 @@ def test_money_is_conserved_by_trades_of_all_kinds(pool: Pool, user: Users) -> N
     for strike, is_call, size in [(2, True, 5), (3, False, -4), (2, True, -2), (1, False, 3)]:
         pool.trade(user(2), expiry(pool), strike, is_call, size)
         pool.trade(user(3), expiry(pool), strike, is_call, -size / 2)
+    pool.square()
     held = [pool.held(pool.deployment.addresses[r]) for r in ("market", "vault", "insurance")]
     assert sum(held) == total
     balances = sum(pool.view("market", "balanceOf", user(i)) for i in (2, 3))
