@@ -1,290 +1,246 @@
-"""Where the gas of an action goes: by call frame, kind of operation and function of the source.
+"""Where the gas of an action goes: by call, by kind of operation, by function of the source.
 
-Actions are those of bench_market; the trace is Anvil's, the functions come from solc's source maps.
+Actions are those of bench_market. The trace is Anvil's; functions come from solc's source maps,
+where code that the compiler generates (memory, ABI, inlined pieces) counts for its whole contract.
 
-    python benchmarks/profile_gas.py "trade, long" [lines]
+    python benchmarks/profile_gas.py "trade, long"
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from amm_sim.chain import Anvil, Artifacts, Chain
 import bench_market as market
-from amm_sim.types import series_id
-from amm_sim.units import WAD, to_wad
 
-import os
-ROOT = Path(os.environ.get('PROFILE_ROOT', Path(__file__).resolve().parents[1]))
-KINDS = {"SLOAD": "storage read", "SSTORE": "storage write", "TLOAD": "transient", "TSTORE": "transient"}
-for _i in range(5):
-    KINDS[f"LOG{_i}"] = "events"
-for _op in ("CALL", "STATICCALL", "DELEGATECALL", "EXTCODECOPY", "EXTCODESIZE", "BALANCE"):
-    KINDS[_op] = "access of accounts"
+from amm_sim.chain import Anvil, Artifacts, Chain
+from amm_sim.chain.artifacts import ROOT
+from amm_sim.units import WAD
+
+KINDS = {
+    "storage read": "SLOAD",
+    "storage write": "SSTORE",
+    "transient": "TLOAD TSTORE",
+    "events": "LOG0 LOG1 LOG2 LOG3 LOG4",
+    "access": "CALL STATICCALL DELEGATECALL EXTCODECOPY EXTCODESIZE",
+}
+KIND_OF = {code: kind for kind, codes in KINDS.items() for code in codes.split()}
+ROWS = 60
 
 
 @dataclass
 class Frame:
-    name: str
+    """One call: who, which function, its own gas by kind, the calls that it made."""
+
+    contract: str
     function: str
-    address: str
-    own: Counter = field(default_factory=Counter)
-    inclusive: int = 0
-    children: list["Frame"] = field(default_factory=list)
+    own: Counter[str] = field(default_factory=Counter)
+    calls: list[Frame] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Gas with that of its calls."""
+        return sum(self.own.values()) + sum(call.total for call in self.calls)
+
+    def walk(self) -> Iterator[Frame]:
+        """In order of entry."""
+        yield self
+        for call in self.calls:
+            yield from call.walk()
 
 
 class Source:
-    """pc -> function of one contract."""
+    """Program counter -> function, of one contract."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        path = next(p for p in folder.glob(f"*.sol/{name}.json"))
-        a = json.loads(path.read_text())
-        code = a["deployedBytecode"]["object"].removeprefix("0x")
-        code = re.sub(r"__\$.{34}\$__", "0" * 40, code)
-        self.files = sorted(a["metadata"]["sources"])
-        self.texts: dict[int, list[tuple[int, int, str]]] = {}
-        self.raw: dict[int, bytes] = {}
-        self.at: dict[int, str] = {}
-        self._map(bytes.fromhex(code), a["deployedBytecode"]["sourceMap"])
+    def __init__(self, path: Path) -> None:
+        artifact = json.loads(path.read_text())
+        self.files: list[str] = sorted(artifact["metadata"]["sources"])
+        self._functions: dict[int, list[tuple[int, int, str]]] = {}
+        deployed = artifact["deployedBytecode"]
+        code = bytes.fromhex(re.sub(r"__\$.{34}\$__", "0" * 40, deployed["object"][2:]))
+        places = _unpacked(deployed["sourceMap"])
+        self.at = {
+            pc: self._name(*place) for pc, place in zip(_counters(code), places, strict=False)
+        }
 
-    def _map(self, code: bytes, compressed: str) -> None:
-        entries, last = [], ["0", "0", "-1", "-", "0"]
-        for entry in compressed.split(";"):
-            parts = entry.split(":")
-            last = [parts[i] if i < len(parts) and parts[i] else last[i] for i in range(5)]
-            entries.append((int(last[0]), int(last[1]), int(last[2])))
-        pc, index = 0, 0
-        while pc < len(code) and index < len(entries):
-            start, length, file = entries[index]
-            self.at[pc] = self._function(file, start, length)
-            pc += 1 + (code[pc] - 0x5F if 0x60 <= code[pc] <= 0x7F else 0)
-            index += 1
-
-    def _function(self, file: int, start: int, length: int) -> str:
-        if file < 0 or file >= len(self.files):
+    def _name(self, start: int, length: int, file: int) -> str:
+        if not 0 <= file < len(self.files):
             return "(generated)"
-        if file not in self.texts:
-            self._parse(file)
-        name, best = Path(self.files[file]).stem + " (dispatch, abi)", 10**9
-        for low, high, function in self.texts[file]:
-            if low <= start and start + length <= high and high - low < best:
-                name, best = f"{Path(self.files[file]).stem}.{function}", high - low
-        if LINES:
-            line = self.raw[file][:start].count(b"\n") + 1
-            name += f":{line}"
-        return name
-
-    def _parse(self, file: int) -> None:
-        raw = (ROOT / self.files[file]).read_bytes()
-        self.raw[file] = raw
-        text = raw.decode("latin-1")
-        found = []
-        for m in re.finditer(r"\bfunction (\w+)|\b(constructor)\b|\bmodifier (\w+)", text):
-            brace = text.find("{", m.end())
-            semi = text.find(";", m.end())
-            if brace < 0 or 0 <= semi < brace:
-                continue
-            depth, i = 0, brace
-            while i < len(text):
-                depth += {"{": 1, "}": -1}.get(text[i], 0)
-                if depth == 0:
-                    break
-                i += 1
-            found.append((m.start(), i + 1, m.group(1) or m.group(2) or m.group(3)))
-        self.texts[file] = found
+        if file not in self._functions:
+            text = (ROOT / self.files[file]).read_bytes().decode("latin-1")
+            self._functions[file] = list(_functions(text))
+        inside = [f for f in self._functions[file] if f[0] <= start and start + length <= f[1]]
+        function = min(inside, key=lambda f: f[1] - f[0])[2] if inside else "(generated)"
+        return f"{Path(self.files[file]).stem}.{function}"
 
 
-def frames(call: dict[str, Any], names: dict[str, str], codec: Any) -> Iterator[Frame]:
-    """In order of entry."""
-    name = names.get(call["to"].lower(), call["to"])
-    yield Frame(name, call["input"][:10], call["to"].lower())
-    for child in call.get("calls", []):
-        yield from frames(child, names, codec)
+def _unpacked(source_map: str) -> Iterator[tuple[int, int, int]]:
+    """Start, length and file of each instruction; an empty field repeats the last one."""
+    last = ["0", "0", "-1"]
+    for entry in source_map.split(";"):
+        parts = entry.split(":")[:3]
+        last = [new or old for new, old in zip([*parts, "", ""], last, strict=False)]
+        yield int(last[0]), int(last[1]), int(last[2])
 
 
-def profile(chain: Chain, names: dict[str, str], tx: str, folder: Path) -> tuple[list[Frame], Counter]:
-    tree = chain.rpc.call("debug_traceTransaction", tx, {"tracer": "callTracer"})
-    options = {"disableStorage": True, "disableMemory": True, "disableStack": True}
-    steps = chain.rpc.call("debug_traceTransaction", tx, options)["structLogs"]
-    order = list(frames(tree, names, None))
-    stack = [order[0]]
-    entered = 1
-    sources: dict[str, Source] = {}
-    functions: Counter = Counter()
-    consumed = [0]  # by callees of the pending call of each depth
-    pending: list[tuple[int, str, str] | None] = [None]
-    for i, step in enumerate(steps):
-        depth = step["depth"]
-        while len(stack) < depth:
-            child = order[entered]
-            entered += 1
-            stack[-1].children.append(child)
-            stack.append(child)
-        del stack[depth:]
-        frame = stack[-1]
-        cost = None
-        gas = step["gas"]
-        for j in range(i + 1, len(steps)):
-            if steps[j]["depth"] == depth:
-                cost = gas - steps[j]["gas"]
-                break
-            if steps[j]["depth"] < depth:
-                break
-        if cost is None:
+def _counters(code: bytes) -> Iterator[int]:
+    """Where instructions start."""
+    pc = 0
+    while pc < len(code):
+        yield pc
+        pc += 1 + (code[pc] - 0x5F if 0x60 <= code[pc] <= 0x7F else 0)
+
+
+def _functions(text: str) -> Iterator[tuple[int, int, str]]:
+    """Extent and name of every function with a body."""
+    for match in re.finditer(r"\b(?:function|modifier) (\w+)", text):
+        body, none = text.find("{", match.end()), text.find(";", match.end())
+        if body < 0 or 0 <= none < body:
+            continue
+        depths = accumulate({"{": 1, "}": -1}.get(letter, 0) for letter in text[body:])
+        end = next((i for i, depth in enumerate(depths) if depth == 0), 0)
+        yield match.start(), body + end + 1, match.group(1)
+
+
+# ---------------------------------------------------------------- the trace
+
+
+def frame_of(
+    call: Mapping[str, Any], names: Mapping[str, str], selectors: Mapping[str, str]
+) -> Frame:
+    """The call tree of Anvil's call tracer."""
+    frame = Frame(
+        names.get(call["to"].lower(), call["to"]),
+        selectors.get(call["input"][:10], call["input"][:10]),
+    )
+    frame.calls = [frame_of(child, names, selectors) for child in call.get("calls", [])]
+    return frame
+
+
+def book(root: Frame, steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Frame, int, str, int]]:
+    """Every step's frame, program counter, kind and own gas; the frames' sums are filled in."""
+    entered = root.walk()
+    stack: list[Frame] = []
+    waiting: list[tuple[Frame, Mapping[str, Any], int]] = []  # calls and what their callees used
+    for step, after in zip(steps, [*steps[1:], None], strict=True):
+        while len(stack) < step["depth"]:
+            stack.append(next(entered))
+        del stack[step["depth"] :]
+        if after is not None and after["depth"] > step["depth"]:
+            waiting.append((stack[-1], step, after["gas"]))
+            continue
+        cost = step["gasCost"] if after is None else step["gas"] - after["gas"]
+        if after is not None and after["depth"] < step["depth"]:
+            caller, call, given = waiting.pop()
             cost = step["gasCost"]
-        step["total"] = cost
-    # exclusive: subtract what the callee used
-    totals: list[int] = [0] * 20
-    order_stack: list[Frame] = [order[0]]
-    entered = 1
-    below = [0] * 1100
-    # walk backwards is awkward; do a forward pass with an explicit sum per call
-    open_calls: list[list[Any]] = []
-    for i, step in enumerate(steps):
-        depth = step["depth"]
-        while len(order_stack) < depth:
-            order_stack.append(order[entered])
-            entered += 1
-        del order_stack[depth:]
-        while open_calls and open_calls[-1][0] >= depth:
-            owner = open_calls.pop()
-            _book(owner, sources, functions, folder)
-            if open_calls:
-                open_calls[-1][3] += owner[2]
-        nested = i + 1 < len(steps) and steps[i + 1]["depth"] > depth
-        if nested:
-            open_calls.append([depth, step, step["total"], 0, order_stack[-1]])
-        else:
-            _book([depth, step, step["total"], 0, order_stack[-1]], sources, functions, folder)
-            if open_calls:
-                open_calls[-1][3] += step["total"]
-    while open_calls:
-        owner = open_calls.pop()
-        _book(owner, sources, functions, folder)
-        if open_calls:
-            open_calls[-1][3] += owner[2]
-    return order, functions
+            spent = given - (step["gas"] - cost)
+            yield _booked(caller, call, call["gas"] - after["gas"] - spent)
+        yield _booked(stack[-1], step, cost)
 
 
-def _book(entry: list[Any], sources: dict[str, Source], functions: Counter, folder: Path) -> None:
-    _, step, total, nested, frame = entry
-    cost = total - nested
-    kind = KINDS.get(step["op"], "computing")
+def _booked(frame: Frame, step: Mapping[str, Any], cost: int) -> tuple[Frame, int, str, int]:
+    kind = KIND_OF.get(step["op"], "computing")
     frame.own[kind] += cost
-    if frame.name not in sources:
-        try:
-            sources[frame.name] = Source(folder, frame.name)
-        except StopIteration:
-            sources[frame.name] = None  # type: ignore[assignment]
-    source = sources[frame.name]
-    where = source.at.get(step["pc"], "?") if source else "?"
-    functions[frame.name, where, kind] += cost
+    return frame, step["pc"], kind, cost
 
 
-def inclusive(frame: Frame) -> int:
-    frame.inclusive = sum(frame.own.values()) + sum(inclusive(c) for c in frame.children)
-    return frame.inclusive
+# ---------------------------------------------------------------- actions
 
 
-def show(frame: Frame, names: dict[str, str], depth: int = 0) -> None:
-    own = sum(frame.own.values())
-    parts = "  ".join(f"{k} {v:,}" for k, v in frame.own.most_common())
-    print(f"{'  ' * depth}{frame.name}.{names.get(frame.function, frame.function)}  {frame.inclusive:,} (own {own:,}: {parts})")
-    for child in frame.children:
-        show(child, names, depth + 1)
+def short_fails(pool: market.Pool, board: int) -> str:
+    """A short of ten calls after which the price rises until it can be liquidated; its owner."""
+    victim, spot = market.CROWD[1], 2200.0
+    market.trade(pool, victim, board, 8, -10)
+    while not pool.view("margin", "liquidatable", victim)["below"]:
+        spot += 20
+        pool.move_to(pool.chain.time + 10, spot)
+    pool.must(market.DEPLOYER, "auction", "start", victim)
+    pool.chain.advance(300)
+    return victim
 
 
-ACTIONS: dict[str, Callable[..., None]] = {}
+def trade(pool: market.Pool, boards: Sequence[int], user: str, size: float) -> None:
+    """The second of its account and series."""
+    for each, first in ((market.LONG, 1), (market.SHORT, -1), (user, size)):
+        market.trade(pool, each, boards[0], 6, first)
 
 
-def last_tx(chain: Chain) -> str:
-    return chain.rpc.call("eth_getBlockByNumber", "latest", False)["transactions"][-1]
+def bid(pool: market.Pool, boards: Sequence[int]) -> None:
+    victim = short_fails(pool, boards[0])
+    nonce = pool.view("auction", "auctionOf", victim)["nonce"]
+    pool.must(market.BIDDER, "auction", "bid", victim, WAD, market.ENOUGH, nonce)
 
 
-def run(pool: Any, boards: list[int], action: str) -> str:
-    board = boards[0]
-    m = market
-    if action.startswith("trade"):
-        m.trade(pool, m.LONG, board, 6, 1)
-        m.trade(pool, m.SHORT, board, 6, -1)
-        user, size = (m.LONG, 1) if "long" in action else (m.SHORT, -1)
-        m.trade(pool, user, board, 6, size)
-    elif action == "refresh":
-        pool.must(m.DEPLOYER, "ledger", "refresh", board)
-    elif action == "bid":
-        victim = m.CROWD[1]
-        m.trade(pool, victim, board, 8, -10)
-        spot = 2200.0
-        while not pool.view("margin", "liquidatable", victim)["below"]:
-            spot += 20
-            pool.move_to(pool.chain.time + 10, spot)
-        pool.must(m.DEPLOYER, "auction", "start", victim)
-        nonce = pool.view("auction", "auctionOf", victim)["nonce"]
-        pool.chain.advance(300)
-        pool.must(m.BIDDER, "auction", "bid", victim, WAD, m.ENOUGH, nonce)
-    elif action == "sweep":
-        b = boards[1]
-        pool.move_to(pool.chain.time + 10, 2100.0)
-        for user in m.CROWD:
-            m.trade(pool, user, b, 6, 0.5)
-        pool.move_to(b, 2600.0)
-        first = pool.view("push", "latestRound")
-        pool.must(m.DEPLOYER, "market", "settleExpiry", b, first)
-        pool.must(m.DEPLOYER, "market", "sweep", b, 1000)
-    elif action == "snapshot":
-        d = pool.deployment
-        data = pool.chain.function(d.names["lens"], "snapshot").pack()
-        pool.chain.rpc.call("eth_sendTransaction", {"from": m.DEPLOYER, "to": d.addresses["lens"], "data": "0x" + data.hex(), "gas": hex(30_000_000), "gasPrice": "0x0"})
-        pool.chain.mine()
-    return last_tx(pool.chain)
+def snapshot(pool: market.Pool, _: Sequence[int]) -> None:
+    """The lens's view as a transaction."""
+    lens = pool.deployment.at(pool.chain, "lens")
+    data = pool.chain.function(lens.name, "snapshot").pack().hex()
+    request = {"from": market.DEPLOYER, "to": lens.address, "data": f"0x{data}"}
+    pool.chain.rpc.call("eth_sendTransaction", request | {"gas": hex(10**8), "gasPrice": "0x0"})
+    pool.chain.mine()
 
 
-LINES = len(sys.argv) > 2 and sys.argv[2] == "lines"
+ACTIONS: dict[str, Callable[[market.Pool, Sequence[int]], object]] = {
+    "trade, long": lambda pool, boards: trade(pool, boards, market.LONG, 1),
+    "trade, short": lambda pool, boards: trade(pool, boards, market.SHORT, -1),
+    "refresh": lambda pool, boards: pool.must(market.DEPLOYER, "ledger", "refresh", boards[0]),
+    "bid": bid,
+    "settlement": market.settlement,
+    "snapshot": snapshot,
+}
+
+
+def profile(action: str) -> tuple[Frame, dict[tuple[str, str], Counter[str]]]:
+    """The call tree with gas, and gas by contract and function."""
+    artifacts = Artifacts()
+    paths = {path.stem: path for path in artifacts.folder.glob("*.sol/*.json")}
+    with Chain(Anvil(market.START, history=True, extra=("--steps-tracing",)), artifacts) as chain:
+        pool, boards = market.world(chain)
+        ACTIONS[action](pool, boards)
+        tx = chain.rpc.call("eth_getBlockByNumber", "latest", False)["transactions"][-1]
+        names = {at.lower(): name for name, at in chain.libraries.items()}
+        names |= {pool.deployment.addresses[r].lower(): n for r, n in pool.deployment.names.items()}
+        names[pool.view("market", "rules").lower()] = "TradeRules"
+        tree = chain.rpc.call("debug_traceTransaction", tx, {"tracer": "callTracer"})
+        off = dict.fromkeys(("disableStorage", "disableMemory", "disableStack"), True)
+        steps = chain.rpc.call("debug_traceTransaction", tx, off)["structLogs"]
+    selectors = {
+        f"0x{selector}": signature.partition("(")[0]
+        for name in set(names.values()) & paths.keys()
+        for signature, selector in json.loads(paths[name].read_text())["methodIdentifiers"].items()
+    }
+    root = frame_of(tree, names, selectors)
+    sources = {f.contract: Source(paths[f.contract]) for f in root.walk() if f.contract in paths}
+    functions: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for frame, pc, kind, cost in book(root, steps):
+        where = sources[frame.contract].at.get(pc, "?") if frame.contract in sources else "?"
+        functions[frame.contract, where][kind] += cost
+    return root, functions
+
+
+def show(frame: Frame, depth: int = 0) -> None:
+    parts = ", ".join(f"{kind} {gas:,}" for kind, gas in frame.own.most_common())
+    print(f"{'  ' * depth}{frame.contract}.{frame.function} {frame.total:,} (own: {parts})")
+    for call in frame.calls:
+        show(call, depth + 1)
 
 
 def main() -> None:
-    action = sys.argv[1]
-    artifacts = Artifacts()
-    import amm_sim.chain.anvil as recipe
-    recipe.RECIPE = tuple(f for f in recipe.RECIPE if f not in ('--prune-history','--transaction-block-keeper','64')) + ('--steps-tracing',)
-    with Chain(recipe.Anvil(market.START), artifacts) as chain:
-        pool, boards = market.world(chain)
-        tx = run(pool, boards, action)
-        names = {}
-        for role, address in pool.deployment.addresses.items():
-            if role in pool.deployment.names:
-                names[address.lower()] = pool.deployment.names[role]
-        for library, address in chain._libraries.items():
-            names[address.lower()] = library
-        names[pool.view("market", "rules").lower()] = "TradeRules"
-        selectors = {}
-        for name in set(names.values()):
-            path = next(artifacts.folder.glob(f"*.sol/{name}.json"), None)
-            if path:
-                for sig, sel in json.loads(path.read_text())["methodIdentifiers"].items():
-                    selectors["0x" + sel] = sig.split("(")[0]
-        order, functions = profile(chain, names, tx, artifacts.folder)
-    total = inclusive(order[0])
-    print(f"{action}: executed {total:,}")
-    show(order[0], selectors)
-    print()
-    kinds: Counter = Counter()
-    for frame in order:
-        kinds.update(frame.own)
-    print(dict(kinds))
-    per: defaultdict = defaultdict(Counter)
-    for (contract, where, kind), cost in functions.items():
-        per[contract, where][kind] += cost
-    rows = sorted(per.items(), key=lambda item: -sum(item[1].values()))
-    for (contract, where), kinds_ in rows[:90]:
-        print(f"{sum(kinds_.values()):>8,}  {contract:18} {where:48}", dict(kinds_))
+    """Prints the call tree and the dearest functions."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("action", choices=ACTIONS)
+    root, functions = profile(parser.parse_args().action)
+    show(root)
+    rows = sorted(functions.items(), key=lambda row: -row[1].total())
+    for (contract, where), kinds in rows[:ROWS]:
+        print(f"{kinds.total():>9,}  {contract:20} {where:48} {dict(kinds)}")
 
 
 if __name__ == "__main__":

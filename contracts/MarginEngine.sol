@@ -7,6 +7,7 @@ import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {Black76} from "./libraries/Black76.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
+import {Packing} from "./libraries/Packing.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {MarginParams} from "./types/Params.sol";
 import {Addresses, Leg, MarginView, OracleView} from "./types/Types.sol";
@@ -14,6 +15,7 @@ import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol"
 
 contract MarginEngine is IMarginEngine {
     using MarginMath for MarginMath.Group;
+    using Packing for uint256;
 
     /// @dev Sums over an account's expiries.
     struct Sum {
@@ -26,6 +28,9 @@ contract MarginEngine is IMarginEngine {
         MarginMath.Group[] groups; // the others, by expiry; `count` of them
         uint256 count;
     }
+
+    uint256 private constant MAX_STRIKES = 12; // of an expiry
+    uint256 private constant LOTS = ONE / Packing.LOT; // in a contract
 
     /// @dev A guard that never had a price says 0: views answer all the same.
     Wad private constant LEAST_SPOT = Wad.wrap(1);
@@ -275,20 +280,38 @@ contract MarginEngine is IMarginEngine {
         }
     }
 
-    /// @dev What the pool owes is rounded up, what it is owed down.
+    /// @dev What the pool owes is rounded up, what it is owed down. Only strikes that somebody holds are priced.
     function _marksOf(Timestamp expiry, Wad spot) private view returns (Wad long, Wad short) {
-        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.vols(expiry);
-        (Wad[] memory longs, Wad[] memory shorts) = MARKET.interestOf(expiry, strikes.length);
+        uint256[] memory words = MARKET.interestOf(expiry, MAX_STRIKES);
+        uint256[] memory held = _held(words);
+        if (held.length == 0) return (long, short);
+        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.volsAt(expiry, held);
         uint256 left = expiry.since(blockTime());
-        for (uint256 i; i < longs.length; i += 2) {
-            if (_none(longs, i) && _none(shorts, i)) continue;
-            (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[i / 2].raw(), left, vols[i / 2].raw());
-            long = long + longs[i].mulUp(Wad.wrap(call)) + longs[i + 1].mulUp(Wad.wrap(put));
-            short = short + shorts[i].mulDown(Wad.wrap(call)) + shorts[i + 1].mulDown(Wad.wrap(put));
+        for (uint256 i; i < held.length; ++i) {
+            uint256 word = words[held[i]];
+            (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[i].raw(), left, vols[i].raw());
+            long = long + _sizeUp(word.longLots(true), call) + _sizeUp(word.longLots(false), put);
+            short = short + _sizeDown(word.shortLots(true), call) + _sizeDown(word.shortLots(false), put);
         }
     }
 
-    function _none(Wad[] memory sizes, uint256 i) private pure returns (bool) {
-        return sizes[i].isZero() && sizes[i + 1].isZero();
+    /// @dev Indices of the words that are not zero.
+    function _held(uint256[] memory words) private pure returns (uint256[] memory indices) {
+        uint256 n;
+        indices = new uint256[](words.length);
+        for (uint256 i; i < words.length; ++i) {
+            if (words[i] != 0) indices[n++] = i;
+        }
+        assembly ("memory-safe") {
+            mstore(indices, n)
+        }
+    }
+
+    function _sizeUp(uint256 lots, uint256 price) private pure returns (Wad) {
+        return Wad.wrap((lots * price + LOTS - 1) / LOTS);
+    }
+
+    function _sizeDown(uint256 lots, uint256 price) private pure returns (Wad) {
+        return Wad.wrap(lots * price / LOTS);
     }
 }

@@ -252,7 +252,7 @@ contract TradeRules is TradeMemory {
         view
         returns (SWad)
     {
-        return PoolMath.worst(HEDGE.equityAt(spot + spot) - equity, nodes, uncovered.exposures());
+        return PoolMath.worstNode(HEDGE.equityAt(spot + spot) - equity, nodes, uncovered.exposures());
     }
 
     function _checkTrade(Ticket memory t, Wad delta) private view {

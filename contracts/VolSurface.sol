@@ -7,6 +7,7 @@ import {IVolFeed} from "./interfaces/IFeeds.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {AnchorPack} from "./libraries/AnchorPack.sol";
+import {Black76} from "./libraries/Black76.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {Svi} from "./libraries/Svi.sol";
 import {PricingParams} from "./types/Params.sol";
@@ -124,8 +125,7 @@ contract VolSurface is IVolSurface {
             confidence: uint64(move.confidence),
             arbitrageFree: move.arbitrageFree
         });
-        (Wad[] memory vols,) = AnchorPack.unpack(words, count);
-        emit AnchorsUpdated(expiry, vols, Wad.wrap(move.gap), Wad.wrap(move.confidence));
+        emit AnchorsUpdated(expiry, AnchorPack.vols(words, count), Wad.wrap(move.gap), Wad.wrap(move.confidence));
     }
 
     function _start(Timestamp expiry, bool first) private view returns (Move memory move) {
@@ -150,7 +150,7 @@ contract VolSurface is IVolSurface {
         move.arbitrageFree = true;
         uint256 gap;
         for (uint256 i; i < strikes.length; ++i) {
-            int256 k = FixedPointMathLib.lnWad(int256(strikes[i].raw() * ONE / move.spot));
+            int256 k = Black76.lnRatio(strikes[i].raw(), move.spot) * int256(ONE) >> 96;
             uint256 target = _target(move, k);
             uint256 vol = _toward(move.step, AnchorPack.rawVolAt(words, i), target);
             gap = FixedPointMathLib.max(gap, FixedPointMathLib.dist(vol, target));

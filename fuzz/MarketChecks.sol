@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ExpiryBook, Leg} from "../contracts/types/Types.sol";
-import {SeriesId, Timestamp, Wad, seriesId} from "../contracts/types/Units.sol";
+import {SWad, SeriesId, Timestamp, Wad, seriesId} from "../contracts/types/Units.sol";
 import {Tally} from "./Tally.sol";
 import {World} from "./World.sol";
 

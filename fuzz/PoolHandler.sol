@@ -143,6 +143,7 @@ contract PoolHandler is MarketHandler {
         must("hedge.sync", KEEPER, address(hedge), abi.encodeCall(hedge.sync, ()));
         must("breaker.poke", KEEPER, address(breaker), abi.encodeCall(breaker.poke, ()));
         must("vault.assess", KEEPER, address(vault), abi.encodeCall(vault.assess, ()));
+        must("market.square", KEEPER, address(market), abi.encodeCall(market.square, ()));
     }
 
     /// The guardian may only tighten; nobody else may do even that.
@@ -241,7 +242,7 @@ contract PoolHandler is MarketHandler {
 
     function strange(uint256 who, uint256 which) internal {
         address a = which % 2 == 0 ? _person(who) : lps[who % 2];
-        which = which / 2 % 10;
+        which = which / 2 % 11;
         Leg[] memory legs = market.legsOf(a);
         SeriesId id = legs.length == 0 ? _series(who) : legs[0].id;
         Wad one = _w(1e18);
@@ -255,6 +256,7 @@ contract PoolHandler is MarketHandler {
         if (which == 7) refused("ledger.remove", a, address(ledger), abi.encodeCall(ledger.remove, (id.expiryOf())));
         if (which == 8) refused("surface.list", a, address(surface), abi.encodeCall(surface.list, (id.expiryOf(), new Wad[](1))));
         if (which == 9) _stealSlice(a, _person(who + 1));
+        if (which == 10) refused("vault.handOver", a, address(vault), abi.encodeCall(vault.handOver, (one)));
     }
 
     function _stealSlice(address thief, address victim) private {

@@ -121,6 +121,11 @@ class Chain:
         """What ``change`` did."""
         self.rpc.call("anvil_autoImpersonateAccount", True)
 
+    @property
+    def libraries(self) -> dict[str, str]:
+        """External libraries deployed so far: name -> address."""
+        return dict(self._libraries)
+
     # ------------------------------------------------------------------ life
 
     def close(self) -> None:

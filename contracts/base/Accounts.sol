@@ -47,7 +47,7 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
 
     mapping(address => Account) internal _accounts;
     mapping(address => mapping(uint256 => uint256)) internal _legs;
-    mapping(SeriesId => uint256) internal _interest;
+    mapping(uint256 => uint256) internal _interest; // by strike
     /// Participants of an expiry as a linked list that starts at the zero address.
     mapping(Timestamp => mapping(address => address)) internal _next;
     mapping(address => uint256[2]) private _exposures;
@@ -91,18 +91,15 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     }
 
     function openInterest(SeriesId id) public view returns (Wad longs, Wad shorts) {
-        uint256 word = _interest[id];
-        return (Wad.wrap(word.longLots() * Packing.LOT), Wad.wrap(word.shortLots() * Packing.LOT));
+        uint256 word = _interest[Packing.strikeKey(id)];
+        bool isCall = id.isCallOf();
+        return (Wad.wrap(word.longLots(isCall) * Packing.LOT), Wad.wrap(word.shortLots(isCall) * Packing.LOT));
     }
 
-    function interestOf(Timestamp expiry, uint256 strikes)
-        external
-        view
-        returns (Wad[] memory longs, Wad[] memory shorts)
-    {
-        (longs, shorts) = (new Wad[](2 * strikes), new Wad[](2 * strikes));
-        for (uint256 i; i < longs.length; ++i) {
-            (longs[i], shorts[i]) = openInterest(seriesId(expiry, i / 2, i % 2 == 0));
+    function interestOf(Timestamp expiry, uint256 strikes) external view returns (uint256[] memory words) {
+        words = new uint256[](strikes);
+        for (uint256 i; i < strikes; ++i) {
+            words[i] = _interest[Packing.strikeKey(seriesId(expiry, i, false))];
         }
     }
 
@@ -156,7 +153,8 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     function _addLots(address account, SeriesId id, int64 added) internal returns (int64 lots) {
         (uint256 place, int64 before) = _find(account, id);
         lots = before + added;
-        _interest[id] = _interest[id].moveInterest(before, lots);
+        uint256 key = Packing.strikeKey(id);
+        _interest[key] = _interest[key].moveInterest(id.isCallOf(), before, lots);
         if (before == 0 && lots == 0) return 0;
         if (before == 0) _join(account, id.expiryOf());
         _writeLeg(account, place, id, before, lots);

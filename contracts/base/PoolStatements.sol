@@ -111,7 +111,7 @@ abstract contract PoolStatements is ILPVault {
 
     function _worst(Wad spot, SWad[8] memory nodes, Burden memory b) private view returns (SWad worst) {
         SWad equity = HEDGE.equityAt(spot);
-        worst = PoolMath.worst(HEDGE.equityAt(spot + spot) - equity, nodes, b.uncoveredAt);
+        worst = PoolMath.worstNode(HEDGE.equityAt(spot + spot) - equity, nodes, b.uncoveredAt);
         worst = worst + equity + cash.signed() - b.settled;
     }
 

@@ -70,14 +70,15 @@ abstract contract Settlement is Accounts {
         private
         returns (uint256 longs, uint256 shorts)
     {
-        for (uint256 i; i < 2 * strikes.length; ++i) {
-            SeriesId id = seriesId(expiry, i / 2, i % 2 == 1);
-            uint256 word = _interest[id];
+        for (uint256 i; i < strikes.length; ++i) {
+            uint256 key = Packing.strikeKey(seriesId(expiry, i, false));
+            uint256 word = _interest[key];
             if (word == 0) continue;
-            delete _interest[id];
-            uint256 payoff = _payoff(price, strikes[i / 2].raw(), id.isCallOf());
-            longs += _times(payoff, word.longLots());
-            shorts += _times(payoff, word.shortLots());
+            delete _interest[key];
+            uint256 strike = strikes[i].raw();
+            (uint256 call, uint256 put) = (_payoff(price, strike, true), _payoff(price, strike, false));
+            longs += _times(call, word.longLots(true)) + _times(put, word.longLots(false));
+            shorts += _times(call, word.shortLots(true)) + _times(put, word.shortLots(false));
         }
     }
 

@@ -116,11 +116,8 @@ interface IOptionMarket {
     /// @notice Sum of long and of short positions of a series, contracts.
     function openInterest(SeriesId id) external view returns (Wad longs, Wad shorts);
 
-    /// @notice The same of an expiry's first `strikes` strikes: the call of strike k at 2k, its put at 2k + 1.
-    function interestOf(Timestamp expiry, uint256 strikes)
-        external
-        view
-        returns (Wad[] memory longs, Wad[] memory shorts);
+    /// @notice The same of an expiry's first `strikes` strikes, a word each, packed as in the library Packing.
+    function interestOf(Timestamp expiry, uint256 strikes) external view returns (uint256[] memory words);
 
     /// @notice Sum over accounts of what they owe beyond their collateral, now and at the stress nodes, as touched.
     function uncovered() external view returns (Wad current, Wad[8] memory nodes);

@@ -20,7 +20,8 @@ library AnchorPack {
         unchecked {
             uint256 shift = 64 * (i % 4);
             uint256 lane = rawVol | (weight.raw() / WEIGHT_UNIT) << 32;
-            words[i / 4] = (words[i / 4] & ~(uint256(type(uint64).max) << shift)) | lane << shift;
+            uint256 word = words[i / 4];
+            words[i / 4] = (word & ~(uint256(type(uint64).max) << shift)) | lane << shift;
         }
     }
 
@@ -32,6 +33,13 @@ library AnchorPack {
     function strikeAt(uint256[3] memory words, uint256 i) internal pure returns (uint256 vol, uint256 weight) {
         uint256 lane = words[i / 4] >> 64 * (i % 4);
         return (uint32(lane) * VOL_UNIT, uint32(lane >> 32) * WEIGHT_UNIT);
+    }
+
+    function vols(uint256[3] memory words, uint256 count) internal pure returns (Wad[] memory anchors) {
+        anchors = new Wad[](count);
+        for (uint256 i; i < count; ++i) {
+            anchors[i] = Wad.wrap(rawVolAt(words, i) * VOL_UNIT);
+        }
     }
 
     function unpack(uint256[3] memory words, uint256 count)

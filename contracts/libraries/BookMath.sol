@@ -39,7 +39,7 @@ library BookMath {
         uint256 size; // sum |q|, lots
         uint256 low; // least vol within the limit, Q64
         uint256 high; // largest vol within the limit, Q64
-        Strike[] strikes;
+        Strike[] strikes; // one behind the other in memory
     }
 
     /// @dev Sums over the strikes at a shift; g and h are the first two derivatives of the objective by the shift.
@@ -96,13 +96,27 @@ library BookMath {
         }
     }
 
+    /// @notice The first strike and the number of strikes, which lie one behind the other in memory.
+    function first(Book memory x) internal pure returns (Strike memory k, uint256 n) {
+        Strike[] memory strikes = x.strikes;
+        assembly ("memory-safe") {
+            n := mload(strikes)
+            k := mload(add(strikes, 0x20))
+        }
+    }
+
+    function next(Strike memory k) internal pure returns (Strike memory after_) {
+        assembly ("memory-safe") {
+            after_ := add(k, 0xa0)
+        }
+    }
+
     /// @notice Prices every strike with a position, and strike j.
     function sums(Book memory x, int256 u, uint256 j) internal pure returns (Sums memory s, Point memory point) {
         Point memory other;
-        Strike[] memory strikes = x.strikes;
+        (Strike memory k, uint256 n) = first(x);
         unchecked {
-            for (uint256 i; i < strikes.length; ++i) {
-                Strike memory k = strikes[i];
+            for (uint256 i; i < n; (++i, k = next(k))) {
                 if (i == j) _priceAndAdd(x, k, u, point, s);
                 else if (k.q != 0) _priceAndAdd(x, k, u, other, s);
             }
@@ -166,21 +180,28 @@ library BookMath {
         }
     }
 
-    // ------------------------------------------------------------ Greeks of the traders' book, wads
+    // ------------------------------------------------------------ Greeks of the traders' book, wads. The sums are below
+    // 2^67 lots times 2^81 (E / sigma at the least vol), spot and scale below 2^96: nothing overflows.
 
     function vegaOf(Book memory x, int256 density) internal pure returns (int256) {
-        return (density * int256(x.scale)) >> 64;
+        unchecked {
+            return (density * int256(x.scale)) >> 64;
+        }
     }
 
     /// @notice sum q phi / (F s); `gamma` as in Sums.
     function gammaOf(Book memory x, int256 gamma) internal pure returns (int256) {
         if (x.secondsLeft == 0) return 0;
-        return gamma * int256((DENSITY * ONE << 32) / x.rootTime) / int256(x.spot);
+        unchecked {
+            return gamma * int256((DENSITY * ONE << 32) / x.rootTime) / int256(x.spot);
+        }
     }
 
     /// @notice -sum q F phi sigma / (2 sqrt T) per year; `theta` as in Sums.
     function thetaOf(Book memory x, int256 theta) internal pure returns (int256) {
         if (x.secondsLeft == 0) return 0;
-        return -((theta * int256(x.scale)) >> 64) * int256(YEAR) / int256(2 * x.secondsLeft);
+        unchecked {
+            return -((theta * int256(x.scale)) >> 64) * int256(YEAR) / int256(2 * x.secondsLeft);
+        }
     }
 }

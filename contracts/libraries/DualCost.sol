@@ -23,6 +23,7 @@ library DualCost {
     int256 private constant FAR_MOVE = 1844674407370955161; // 0.1: further, the cubic says nothing
     /// A maximiser is accepted within this distance (1e-9) or at the limit.
     int256 private constant CLOSE = 18446744073;
+    int256 private constant TINY = 1 << 38; // 1.5e-8
     uint256 private constant SCAN = 16;
     uint256 private constant MAX_STEPS = 100;
 
@@ -231,12 +232,11 @@ library DualCost {
 
     /// @dev Jets of the book's objective and of one lot of strike j.
     function _sweep(BookMath.Book memory x, int256 u, uint256 j, Jet memory all, Jet memory one) private pure {
-        BookMath.Strike[] memory strikes = x.strikes;
+        (BookMath.Strike memory k, uint256 n) = BookMath.first(x);
         uint256 rootTime = x.rootTime;
         unchecked {
             (all.g0, all.g1, all.g2, all.g3) = (-((x.stiffness * u) >> 64), -x.stiffness, 0, 0);
-            for (uint256 i; i < strikes.length; ++i) {
-                BookMath.Strike memory k = strikes[i];
+            for (uint256 i; i < n; (++i, k = BookMath.next(k))) {
                 if (i == j) {
                     (one.g0, one.g1, one.g2, one.g3) = (0, 0, 0, 0);
                     _addJet(one, k, 1, rootTime, u);
@@ -287,33 +287,6 @@ library DualCost {
         }
     }
 
-    /// @dev w E and its derivatives by u. With r = w / sigma and b = d1 d2: r b, r^2 (b^2 - 3b - s^2),
-    /// r^3 (b^3 - 9b^2 - 3b s^2 + 12b + 3s^2).
-    function _jet(BookMath.Strike memory k, uint256 rootTime, int256 u, Jet memory o) private pure {
-        unchecked {
-            uint256 sigma = BookMath.sigmaAt(k, u);
-            int256 r = int256(FixedPointMathLib.rawDiv(k.weight << 64, sigma));
-            sigma = (sigma * rootTime) >> 64;
-            (int256 d1, int256 d2) = Black76.moneyness(k.ln, sigma);
-            (uint256 mantissa, uint256 shift) = Black76.expHalfSquare(d1);
-            int256 s2 = int256((sigma * sigma) >> 128);
-            int256 e = int256(((mantissa >> shift) * k.weight) >> 64);
-            o.g0 = e;
-            if (e == 0) {
-                (o.g1, o.g2, o.g3) = (0, 0, 0);
-                return;
-            }
-            d1 = (d1 * d2) >> 64;
-            d2 = (d1 * d1) >> 64;
-            e = (e * r) >> 64;
-            o.g1 = (e * d1) >> 64;
-            e = (e * r) >> 64;
-            o.g2 = (e * (d2 - 3 * d1 - s2)) >> 64;
-            e = (e * r) >> 64;
-            o.g3 = (e * (((d1 * (d2 - 9 * d1 - 3 * s2 + (12 << 64))) >> 64) + 3 * s2)) >> 64;
-        }
-    }
-
     // ------------------------------------------------------------ cubic pieces
 
     function _value(Jet memory p, int256 d) private pure returns (int256) {
@@ -343,8 +316,10 @@ library DualCost {
             for (uint256 i; i < 3; ++i) {
                 int256 slope = _slope(p, root - u);
                 if (slope >= 0) return (root, false);
+                int256 last = root;
                 root = _clamp(root - _ratio(_value(p, root - u), slope), limit);
                 if (FixedPointMathLib.dist(root, u) > uint256(reach)) return (root, false);
+                if (FixedPointMathLib.dist(root, last) < uint256(TINY)) break; // the next would be its square
             }
             return (root, true);
         }

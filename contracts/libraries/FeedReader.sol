@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {IPullFeed, IPushFeed} from "../interfaces/IFeeds.sol";
-import {LibCall} from "solady/utils/LibCall.sol";
 
 /// Reads feeds that may revert, lie in their encoding, return too much or burn gas: the answer is then "void".
 library FeedReader {
@@ -23,29 +22,31 @@ library FeedReader {
 
     /// @param scale wads per unit of the feed's answer
     function push(address feed, uint256 scale) internal view returns (Reading memory) {
-        return _round(feed, scale, abi.encodeCall(IPushFeed.latestRoundData, ()));
+        return _round(feed, scale, IPushFeed.latestRoundData.selector, 0, 4);
     }
 
     function pushRound(address feed, uint256 scale, uint80 id) internal view returns (Reading memory) {
-        return _round(feed, scale, abi.encodeCall(IPushFeed.getRoundData, (id)));
+        return _round(feed, scale, IPushFeed.getRoundData.selector, bytes32(uint256(id)), 36);
     }
 
     function pull(address feed, bytes32 id) internal view returns (Reading memory reading) {
-        (bool ok, bytes memory data) = _ask(feed, abi.encodeCall(IPullFeed.getPriceUnsafe, (id)), 128);
-        if (!ok) return reading;
-        (int256 price, uint256 conf, int256 expo, uint256 time) = abi.decode(data, (int256, uint256, int256, uint256));
-        if (expo < -18 || expo > 9 || conf > type(uint64).max) return reading;
+        (bool ok, uint256[5] memory words) = _ask(feed, IPullFeed.getPriceUnsafe.selector, id, 36, 128);
+        (uint256 conf, int256 expo) = (words[1], int256(words[2]));
+        if (!ok || expo < -18 || expo > 9 || conf > type(uint64).max) return reading;
         uint256 scale = 10 ** uint256(expo + 18);
-        reading = _reading(price, scale, time);
+        reading = _reading(int256(words[0]), scale, words[3]);
         reading.conf = conf * scale;
         if (reading.conf >= reading.price) reading.valid = false;
     }
 
-    function _round(address feed, uint256 scale, bytes memory call) private view returns (Reading memory reading) {
-        (bool ok, bytes memory data) = _ask(feed, call, 160);
+    function _round(address feed, uint256 scale, bytes4 selector, bytes32 argument, uint256 length)
+        private
+        view
+        returns (Reading memory reading)
+    {
+        (bool ok, uint256[5] memory words) = _ask(feed, selector, argument, length, 160);
         if (!ok) return reading;
-        (, int256 answer,, uint256 time,) = abi.decode(data, (uint256, int256, uint256, uint256, uint256));
-        return _reading(answer, scale, time);
+        return _reading(int256(words[1]), scale, words[3]);
     }
 
     function _reading(int256 answer, uint256 scale, uint256 time) private view returns (Reading memory reading) {
@@ -55,9 +56,20 @@ library FeedReader {
         reading.valid = time > 0 && time <= block.timestamp;
     }
 
-    function _ask(address feed, bytes memory call, uint16 size) private view returns (bool ok, bytes memory data) {
-        (ok,, data) = LibCall.tryStaticCall(feed, FEED_GAS, size, call);
+    /// @dev The first `size` bytes of the answer, as words; not ok if it is shorter.
+    function _ask(address feed, bytes4 selector, bytes32 argument, uint256 length, uint256 size)
+        private
+        view
+        returns (bool ok, uint256[5] memory words)
+    {
+        assembly ("memory-safe") {
+            mstore(0, selector)
+            mstore(4, argument)
+            ok := staticcall(FEED_GAS, feed, 0, length, words, size)
+        }
         if (!ok && gasleft() < FEED_GAS / 63) revert NotEnoughGas(gasleft());
-        ok = ok && data.length == size;
+        assembly ("memory-safe") {
+            ok := and(ok, iszero(lt(returndatasize(), size)))
+        }
     }
 }

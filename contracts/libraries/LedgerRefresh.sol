@@ -34,6 +34,7 @@ library LedgerRefresh {
         view
         returns (int256)
     {
+        if (e.isEmpty()) return 0;
         BookMath.Book memory x = e.load(spot, expiry.since(blockTime()), maxShift);
         (int256 u, BookMath.Sums memory s) = _revalue(x, e.shiftOf());
         return BookMath.liability(x, s, u);

@@ -43,6 +43,11 @@ library LedgerStore {
     }
 
     uint256 private constant FINE = 1e9;
+    uint256 private constant LANE = 0xffffffff;
+    uint256 private constant Q64 = 1 << 64;
+    /// One in units of AnchorPack.
+    uint256 private constant VOLS = 1e8;
+    uint256 private constant WEIGHTS = 1e9;
     uint256 private constant SPOT_UNIT = 1e8;
     int256 private constant SHIFT_UNIT = 1e14;
 
@@ -121,31 +126,26 @@ library LedgerStore {
         unchecked {
             uint256 end = x.strikes.length.min(i + 4);
             (uint256 low, uint256 high, uint256 size) = (x.low, x.high, x.size);
-            BookMath.Strike[] memory strikes = x.strikes;
+            BookMath.Strike memory k = x.strikes[i];
             for (; i < end; ++i) {
-                BookMath.Strike memory k = strikes[i];
+                uint256 anchor = (anchors & LANE) * Q64 / VOLS + 1;
                 assembly ("memory-safe") {
                     let q := signextend(7, net)
                     let source := add(add(data, 0x40), shl(6, i))
                     mstore(k, q)
                     mstore(add(k, 0x20), mload(source))
                     mstore(add(k, 0x40), sub(ln, mload(add(source, 0x20))))
+                    mstore(add(k, 0x60), anchor)
+                    mstore(add(k, 0x80), div(shl(64, and(shr(32, anchors), LANE)), WEIGHTS))
                     let sign := sar(255, q)
                     size := add(size, sub(xor(q, sign), sign))
+                    k := add(k, 0xa0) // strikes lie one behind the other
                 }
-                _setVol(k, anchors);
-                (low, high) = (low.min(k.anchor), high.max(k.anchor));
+                if (anchor < low) low = anchor;
+                if (anchor > high) high = anchor;
                 (net, anchors) = (net >> 64, anchors >> 64);
             }
             (x.low, x.high, x.size) = (low, high, size);
-        }
-    }
-
-    /// @dev Anchor and weight from a lane of AnchorPack, to Q64, the anchor rounded up.
-    function _setVol(BookMath.Strike memory k, uint256 lane) private pure {
-        unchecked {
-            k.anchor = (uint256(uint32(lane)) << 64) / (ONE / AnchorPack.VOL_UNIT) + 1;
-            k.weight = (uint256(uint32(lane >> 32)) << 64) / (ONE / AnchorPack.WEIGHT_UNIT);
         }
     }
 
@@ -159,6 +159,11 @@ library LedgerStore {
         x.high += limit;
     }
 
+    /// @notice Whether no strike has a net position and puts owe no parity.
+    function isEmpty(Entry storage e) internal view returns (bool) {
+        return e.net[0] | e.net[1] | e.net[2] == 0 && e.puts == 0 && e.putStrikes == 0;
+    }
+
     function setNet(Entry storage e, uint256 i, int256 lots) internal {
         uint256 shift = 64 * (i % 4);
         uint256 word = e.net[i / 4];
@@ -167,9 +172,12 @@ library LedgerStore {
 
     /// @notice Vol of strike i at a shift, wad.
     function volAt(Entry storage e, uint256 i, int256 shift) internal view returns (Wad) {
-        BookMath.Strike memory k;
-        _setVol(k, e.anchors[i / 4] >> 64 * (i % 4));
-        return Wad.wrap((BookMath.sigmaAt(k, shift) * ONE) >> 64);
+        unchecked {
+            uint256 lane = e.anchors[i / 4] >> 64 * (i % 4);
+            int256 anchor = int256((lane & LANE) * Q64 / VOLS + 1);
+            int256 weight = int256((lane >> 32 & LANE) * Q64 / WEIGHTS);
+            return Wad.wrap((uint256(anchor + (shift * weight >> 64)) * ONE) >> 64);
+        }
     }
 
     // ------------------------------------------------------------ reference of the stress nodes
@@ -192,13 +200,16 @@ library LedgerStore {
     /// @notice Writes the Greeks of the book at a shift. A number that does not fit is stored as the largest that does.
     function writeGreeks(Entry storage e, BookMath.Book memory x, BookMath.Sums memory s, int256 u) internal {
         int256 lots = int256(BookMath.LOTS);
+        int256 fine = int256(BookMath.LOTS * FINE);
         uint256 word = _put(0, BookMath.liability(x, s, u), 96);
-        word = _put(word, (s.delta - x.puts * int256(ONE)) / lots, 88);
-        e.money = _put(word, BookMath.vegaOf(x, s.vega) / (lots * int256(FINE)), 72);
-        word = uint256(uint64(x.spot / SPOT_UNIT)) << 32 | uint32(block.timestamp);
-        word = _put(word, BookMath.thetaOf(x, s.theta) / (lots * int256(FINE)), 64);
-        word = _put(word, BookMath.gammaOf(x, s.gamma) / (lots * int256(FINE)), 48);
-        e.rest = _put(word, _packShift(u), 48);
+        unchecked {
+            word = _put(word, (s.delta - x.puts * int256(ONE)) / lots, 88);
+            e.money = _put(word, BookMath.vegaOf(x, s.vega) / fine, 72);
+            word = uint256(uint64(x.spot / SPOT_UNIT)) << 32 | uint32(block.timestamp);
+            word = _put(word, BookMath.thetaOf(x, s.theta) / fine, 64);
+            word = _put(word, BookMath.gammaOf(x, s.gamma) / fine, 48);
+            e.rest = _put(word, _packShift(u), 48);
+        }
     }
 
     /// @notice u* at the last trade or refresh, Q64.
@@ -258,10 +269,14 @@ library LedgerStore {
     }
 
     function _packShift(int256 u) private pure returns (int256) {
-        return (u * SHIFT_UNIT) >> 64;
+        unchecked {
+            return (u * SHIFT_UNIT) >> 64;
+        }
     }
 
     function _unpackShift(int256 packed) private pure returns (int256) {
-        return (packed << 64) / SHIFT_UNIT;
+        unchecked {
+            return (packed << 64) / SHIFT_UNIT;
+        }
     }
 }

@@ -9,11 +9,11 @@ import {BookMath} from "./BookMath.sol";
 import {LedgerStore} from "./LedgerStore.sol";
 import {StressMath} from "./StressMath.sol";
 
-/// The ledger's wide views, in a library of its own because of the limit on a contract's size.
+/// The ledger's wide views.
 library LedgerViews {
     using LedgerStore for LedgerStore.Entry;
 
-    function book(LedgerStore.Entry storage e, Timestamp expiry) external view returns (ExpiryBook memory b) {
+    function book(LedgerStore.Entry storage e, Timestamp expiry) internal view returns (ExpiryBook memory b) {
         bytes memory data = SSTORE2.read(e.data);
         b.expiry = expiry;
         b.impact = Wad.wrap(LedgerStore.impactOf(data));
@@ -30,11 +30,13 @@ library LedgerViews {
         (b.strikes, b.net) = _positions(e, data);
     }
 
-    function vols(LedgerStore.Entry storage e) external view returns (Wad[] memory strikes, Wad[] memory sigma) {
-        (strikes,) = _positions(e, SSTORE2.read(e.data));
-        sigma = new Wad[](strikes.length);
-        for (uint256 i; i < strikes.length; ++i) {
-            sigma[i] = e.volAt(i, e.shiftOf());
+    function vols(LedgerStore.Entry storage e) internal view returns (Wad[] memory strikes, Wad[] memory sigma) {
+        bytes memory data = SSTORE2.read(e.data);
+        uint256 n = LedgerStore.countOf(data);
+        int256 shift = e.shiftOf();
+        (strikes, sigma) = (new Wad[](n), new Wad[](n));
+        for (uint256 i; i < n; ++i) {
+            (strikes[i], sigma[i]) = (Wad.wrap(LedgerStore.strikeOf(data, i)), e.volAt(i, shift));
         }
     }
 

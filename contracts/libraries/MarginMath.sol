@@ -172,24 +172,34 @@ library MarginMath {
     ) private pure {
         unchecked {
             int256 ln = Black76.lnRatio(grid.spots[3], strike);
-            (uint256[SPOTS] memory spots, int256[SPOTS] memory lns) = (grid.spots, grid.lns);
-            for ((uint256 s, uint256 left) = (0, grid.states); left != 0; (++s, left >>= 1)) {
-                if (left & 1 == 0) continue;
-                uint256 place = s / 3;
-                uint256 spot;
-                uint256 total;
-                int256 moved;
-                assembly ("memory-safe") {
-                    total := mload(add(totals, shl(5, sub(s, mul(3, place)))))
-                    spot := mload(add(spots, shl(5, place)))
-                    moved := add(ln, mload(add(lns, shl(5, place))))
-                    place := add(debts, shl(5, s))
-                }
-                int256 value = _value(spot, strike, moved, total, isCall);
-                assembly ("memory-safe") {
-                    mstore(place, sub(mload(place), mul(size, value)))
+            uint256 states = grid.states;
+            for (uint256 place; states != 0; (++place, states >>= 3)) {
+                uint256 row = states & 7;
+                if (row == 0) continue;
+                (uint256 spot, int256 moved) = _stateOf(grid, place);
+                for (uint256 s = 3 * place; row != 0; (++s, row >>= 1)) {
+                    if (row & 1 == 0) continue;
+                    int256 owed = size * _value(spot, strike, ln + moved, _pick(totals, s - 3 * place), isCall);
+                    assembly ("memory-safe") {
+                        let at := add(debts, shl(5, s))
+                        mstore(at, sub(mload(at), owed))
+                    }
                 }
             }
+        }
+    }
+
+    function _stateOf(Grid memory grid, uint256 place) private pure returns (uint256 spot, int256 ln) {
+        (uint256[SPOTS] memory spots, int256[SPOTS] memory lns) = (grid.spots, grid.lns);
+        assembly ("memory-safe") {
+            spot := mload(add(spots, shl(5, place)))
+            ln := mload(add(lns, shl(5, place)))
+        }
+    }
+
+    function _pick(uint256[3] memory totals, uint256 i) private pure returns (uint256 total) {
+        assembly ("memory-safe") {
+            total := mload(add(totals, shl(5, i)))
         }
     }
 
@@ -232,9 +242,10 @@ library MarginMath {
         returns (uint256 loss)
     {
         int256 worst = debts[NOW];
-        unchecked {
-            for (uint256 s; s < GRID_STATES; ++s) {
-                worst = FixedPointMathLib.max(worst, debts[s]);
+        assembly ("memory-safe") {
+            let end := add(debts, shl(5, GRID_STATES))
+            for { let at := debts } lt(at, end) { at := add(at, 0x20) } {
+                if sgt(mload(at), worst) { worst := mload(at) }
             }
         }
         loss = uint256(_ceilWad(worst) - now_);

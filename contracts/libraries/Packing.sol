@@ -8,8 +8,10 @@ import {SWad, SeriesId, Wad} from "../types/Units.sol";
 library Packing {
     uint256 internal constant LOT = 1e12;
     uint256 private constant HALF = 128;
+    uint256 private constant LANE = 64;
     uint256 private constant NOW_LANE = 102;
     uint256 private constant NODE_LANE = 51;
+    uint256 private constant NODE_MASK = (1 << NODE_LANE) - 1;
     uint256 private constant NOW_UNIT = 1e9;
     uint256 private constant NODE_UNIT = 1e14;
     /// @dev What one account can show at most; the rest of a lane takes the pool's sum.
@@ -38,23 +40,31 @@ library Packing {
         return SWad.wrap(lots * int256(LOT));
     }
 
-    // ------------------------------------------------------------ open interest: long lots << 128 | short lots
+    // ------------------------------------------------------------ open interest of a strike: from the highest bits the
+    // call's long and short lots, the put's long and short lots, 64 bits each
+
+    function strikeKey(SeriesId id) internal pure returns (uint256) {
+        return id.rawId() >> 8;
+    }
 
     /// @notice Moves one account's position in a series from `from` to `to` lots.
-    function moveInterest(uint256 word, int256 from, int256 to) internal pure returns (uint256) {
-        return word - _interest(from) + _interest(to);
+    function moveInterest(uint256 word, bool isCall, int256 from, int256 to) internal pure returns (uint256) {
+        uint256 place = isCall ? HALF : 0;
+        (uint256 long, uint256 short) = (longLots(word, isCall), shortLots(word, isCall));
+        if (from > 0) long -= uint256(from);
+        else short -= uint256(-from);
+        if (to > 0) long += uint256(to);
+        else short += uint256(-to);
+        uint256 both = uint256(SafeCastLib.toUint64(long)) << LANE | SafeCastLib.toUint64(short);
+        return word & ~(uint256(type(uint128).max) << place) | both << place;
     }
 
-    function longLots(uint256 word) internal pure returns (uint256) {
-        return word >> HALF;
+    function longLots(uint256 word, bool isCall) internal pure returns (uint256) {
+        return uint64(isCall ? word >> HALF + LANE : word >> LANE);
     }
 
-    function shortLots(uint256 word) internal pure returns (uint256) {
-        return uint128(word);
-    }
-
-    function _interest(int256 lots) private pure returns (uint256) {
-        return lots >= 0 ? uint256(lots) << HALF : uint256(-lots);
+    function shortLots(uint256 word, bool isCall) internal pure returns (uint256) {
+        return uint64(isCall ? word >> HALF : word);
     }
 
     // ------------------------------------------------------------ exposure: now and 8 nodes in two words
@@ -74,14 +84,15 @@ library Packing {
     }
 
     function exposures(uint256[2] memory words) internal pure returns (Wad[8] memory nodes) {
-        for (uint256 i; i < 8; ++i) {
-            nodes[i] = exposureAt(words, i);
+        unchecked {
+            (uint256 low, uint256 high) = (words[0] >> NOW_LANE, words[1]);
+            for (uint256 i; i < 3; (++i, low >>= NODE_LANE)) {
+                nodes[i] = Wad.wrap((low & NODE_MASK) * NODE_UNIT);
+            }
+            for (uint256 i = 3; i < 8; (++i, high >>= NODE_LANE)) {
+                nodes[i] = Wad.wrap((high & NODE_MASK) * NODE_UNIT);
+            }
         }
-    }
-
-    function exposureAt(uint256[2] memory words, uint256 node) internal pure returns (Wad) {
-        (uint256 word, uint256 shift) = _place(node);
-        return Wad.wrap((words[word] >> shift & ((1 << NODE_LANE) - 1)) * NODE_UNIT);
     }
 
     function _place(uint256 node) private pure returns (uint256 word, uint256 shift) {

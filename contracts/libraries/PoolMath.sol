@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {Solvency} from "../types/Types.sol";
-import {ONE, SWad, Wad, floorDiv} from "../types/Units.sol";
+import {ONE, SWad, Wad} from "../types/Units.sol";
 import {StressMath} from "./StressMath.sol";
 
 /// What the pool's own numbers add up to; the vault and the lens calculate it from here.
@@ -20,12 +20,18 @@ library PoolMath {
 
     /// @notice Lowest sum over the stress nodes of the hedge's gain, less what the book then owes and what shorts could
     /// not pay. slope: the hedge's gain per 100 % of spot, in which its equity is linear.
-    function worst(SWad slope, SWad[8] memory nodes, Wad[8] memory uncoveredAt) internal pure returns (SWad least) {
-        least = SWad.wrap(type(int256).max);
-        for (uint256 i; i < 8; ++i) {
-            int256 gain = floorDiv(slope.rawS() * (int256(StressMath.percent(i)) - 100), 100);
-            least = least.minSWad(SWad.wrap(gain) - nodes[i] - uncoveredAt[i].signed());
+    function worstNode(SWad slope, SWad[8] memory nodes, Wad[8] memory uncoveredAt) internal pure returns (SWad least) {
+        int256 low = type(int256).max;
+        unchecked {
+            // the hedge's numbers are below 2^200, a node and a debt below 2^128
+            for (uint256 i; i < 8; ++i) {
+                int256 gain = slope.rawS() * (int256(StressMath.percent(i)) - 100);
+                if (gain < 0) gain -= 99; // rounded down
+                gain = gain / 100 - nodes[i].rawS() - int256(uncoveredAt[i].raw());
+                if (gain < low) low = gain;
+            }
         }
+        return SWad.wrap(low);
     }
 
     /// @notice What could leave the pool at once: cash that no settled long waits for, within the worst stressed NAV; at

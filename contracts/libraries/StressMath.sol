@@ -94,14 +94,22 @@ library StressMath {
 
     /// @notice Replaces one strike's terms, sum of calls' value for `old` lots, by those for `next`.
     function addCalls(uint256[2] memory words, uint256[8] memory values, int256 old, int256 next) internal pure {
-        int256[8] memory changes;
+        uint256 excess;
         assembly ("memory-safe") {
-            for { let i := 0 } lt(i, 0x100) { i := add(i, 0x20) } {
-                let value := mload(add(values, i))
-                mstore(add(changes, i), sub(sdiv(mul(next, value), UNIT), sdiv(mul(old, value), UNIT)))
+            for { let i := 0 } lt(i, 0x100) {} {
+                let at := add(words, shr(2, i))
+                let word := mload(at)
+                for { let end := add(i, 0x80) } lt(i, end) { i := add(i, 0x20) } {
+                    let value := mload(add(values, i))
+                    let sum := sub(sdiv(mul(next, value), UNIT), sdiv(mul(old, value), UNIT))
+                    sum := add(signextend(7, word), sum)
+                    excess := or(excess, xor(sum, signextend(7, sum)))
+                    word := or(shr(64, word), shl(192, sum)) // the lanes go round
+                }
+                mstore(at, word)
             }
         }
-        _add(words, changes);
+        if (excess != 0) revert NodeOverflow();
     }
 
     /// @notice Replaces the puts' parity term, sum of put * (K - F), by that of `next`; each argument is the sum of put
