@@ -11,6 +11,7 @@ from tests.stateful.world import HOLDERS, MINTED, PEOPLE, TRADERS, View
 if TYPE_CHECKING:
     from tests.stateful.core import Core
 
+LANE = (1 << 64) - 1
 RECENT = 3
 """Settled expiries whose price is looked at again."""
 
@@ -33,6 +34,7 @@ def check(life: Core) -> None:
         ("oracle", "read", ()),
         ("auction", "liveInsolvent", ()),
         ("quote", "totalSupply", ()),
+        ("market", "handovers", ()),
     ]
     fixed = len(plan)
     plan += [("quote", "balanceOf", (a,)) for a in token]
@@ -52,18 +54,20 @@ def check(life: Core) -> None:
 
 
 def _money(life: Core, parts: list[Any], held: dict[str, int]) -> None:
-    """T-1, S-1: custody, books and ghost agree to the wei."""
+    """T-1, S-1: custody after the handovers that wait, books and ghost agree to the wei."""
     ghost, world = life.ghost, life.world
     unit = world.deployment.unit
     at = {role: held[world.deployment.addresses[role]] * unit for role in HOLDERS}
-    _, total, cash, pending, queued, supply, fund, solvency, _, _, minted = parts
+    _, total, cash, pending, queued, supply, fund, solvency, _, _, minted, handovers = parts
+    to_vault, to_fund = handovers["toVault"], handovers["toInsurance"]
     assert total == sum(ghost.balance.values()), "T-1: balances"
-    assert at["market"] == total, "T-1: the market's tokens"
+    assert at["market"] == total + to_vault + to_fund, "T-1: the market's tokens"
     assert cash == ghost.cash, f"T-1: cash {cash} != {ghost.cash}"
     assert pending == ghost.pending, "T-1: pending deposits"
-    assert at["vault"] == cash + pending + ghost.gifts, "T-1: the vault's tokens"
+    vaults = at["vault"] + to_vault
+    assert vaults == cash + pending + ghost.gifts, "T-1: the vault's tokens"
     assert fund == ghost.insurance, "T-1: insurance"
-    assert at["insurance"] == fund, "T-1: the fund's tokens"
+    assert at["insurance"] + to_fund == fund, "T-1: the fund's tokens"
     assert at["auction"] == at["hedge"] == 0, "T-1: tokens stick"
     wallets = sum(held[who] for who in PEOPLE)
     assert wallets * unit + sum(at.values()) == minted * unit, "T-1: tokens elsewhere"
@@ -114,9 +118,9 @@ def _books(life: Core, expiries: list[int], interests: list[Any], books: list[An
     for expiry, interest, book in zip(expiries, interests, books, strict=True):
         for k in range(len(life.ghost.strikes[expiry])):
             net = 0
-            for place, is_call in ((2 * k, True), (2 * k + 1, False)):
+            for shift, is_call in ((128, True), (0, False)):
                 longs, shorts = life.ghost.interest(series_id(expiry, k, is_call))
-                assert interest["longs"][place] == longs * LOT, "Q-1: longs"
-                assert interest["shorts"][place] == shorts * LOT, "Q-1: shorts"
+                assert interest[k] >> shift + 64 & LANE == longs, "Q-1: longs"
+                assert interest[k] >> shift & LANE == shorts, "Q-1: shorts"
                 net += longs - shorts
             assert book["net"][k] == net * LOT, "Q-1: the ledger's net"
