@@ -15,9 +15,10 @@ from amm_sim.chain.client import DEPLOYER
 from amm_sim.chain.codec import Codec
 from amm_sim.chain.deploy import create_address
 from amm_sim.chain.storage import checksum
+from amm_sim.conditions import Comparison, Reading
 from amm_sim.errors import ScenarioError
 from amm_sim.replay import Script
-from amm_sim.shrink import Comparison, Item, Reading, Shrunk
+from amm_sim.shrink import Item, Shrunk
 
 HEAD = """// SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;

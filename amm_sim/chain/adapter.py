@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from amm_sim.chain.client import DEPLOYER, Chain
-from amm_sim.chain.codec import Event, EventType, from_decimals
+from amm_sim.chain.codec import Event, EventType
 from amm_sim.chain.deploy import LISTER, Deployment
 from amm_sim.chain.orders import IN_THE_NAME_OF, Transaction
 from amm_sim.chain.pool import Pool, Result
+from amm_sim.chain.values import from_decimals
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.types import Order
 

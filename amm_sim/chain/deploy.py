@@ -15,16 +15,12 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from amm_sim.chain import fork
+from amm_sim.chain.abi import FIXED, AbiType, CodecError
 from amm_sim.chain.client import DEPLOYER, Chain, Contract, Revert
-from amm_sim.chain.codec import (
-    FIXED,
-    AbiType,
-    CodecError,
-    DecodedError,
-    check_keys,
-    from_decimals,
-)
+from amm_sim.chain.codec import DecodedError
 from amm_sim.chain.fork import Existing
+from amm_sim.chain.packing import check_keys
+from amm_sim.chain.values import from_decimals
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.units import exact
 

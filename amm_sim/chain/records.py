@@ -9,8 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from amm_sim.chain.abi import FIXED, AbiType
 from amm_sim.chain.artifacts import Artifacts
-from amm_sim.chain.codec import FIXED, AbiType, Codec, Event, EventType, parse_event
+from amm_sim.chain.codec import Codec, Event, EventType, parse_event
 from amm_sim.tape import EXACT, TIME
 from amm_sim.units import WAD
 

@@ -14,9 +14,10 @@ from amm_sim import assemble, foundry, scenario, tape
 from amm_sim.chain.artifacts import ROOT, Artifacts
 from amm_sim.chain.codec import Codec
 from amm_sim.cli import cli
+from amm_sim.conditions import condition
 from amm_sim.errors import ScenarioError
 from amm_sim.replay import Script, Stage, script
-from amm_sim.shrink import Item, Shrunk, condition, shrink
+from amm_sim.shrink import Item, Shrunk, shrink
 from amm_sim.tape import Tape
 
 CRASH = Path(__file__).with_name("crash.toml")

@@ -32,7 +32,7 @@ MAY: dict[str, set[str]] = {
 }
 """Part -> parts of ours that it may import, besides itself."""
 ROOTS = {"", "assemble", "opening", "prepared", "manifest", "paths", "cluster", "proofs", "cli"}
-ROOTS |= {"replay", "divergence", "shrink", "foundry", "notebook", "plugins"}
+ROOTS |= {"replay", "divergence", "shrink", "conditions", "foundry", "notebook", "plugins"}
 """Composition roots: free."""
 
 ONLY_IN: dict[str, set[str]] = {

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from amm_sim.chain import Chain, Revert
-from amm_sim.chain.codec import CodecError
+from amm_sim.chain.abi import CodecError
 from amm_sim.errors import SetupError
 
 SLICE = {"a": 10**17, "b": 2 * 10**17, "rho": -5 * 10**17, "m": 0, "sigma": 10**17}

@@ -11,17 +11,11 @@ from eth_utils.crypto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amm_sim.chain.codec import (
-    AbiType,
-    Codec,
-    CodecError,
-    decoder,
-    encode,
-    from_decimals,
-    parse_event,
-    parse_function,
-    parse_type,
-)
+from amm_sim.chain.abi import AbiType, CodecError, parse_type
+from amm_sim.chain.codec import Codec, parse_event, parse_function
+from amm_sim.chain.packing import encode
+from amm_sim.chain.unpacking import decoder
+from amm_sim.chain.values import from_decimals
 from amm_sim.errors import ScenarioError
 
 WORDS = [
