@@ -25,7 +25,10 @@ from amm_sim.units import quantize
 
 @dataclass(frozen=True, kw_only=True)
 class Liquidator(Behaviour):
-    """Takes over accounts for less than their equity and closes what it took against the pool."""
+    """Takes over accounts for less than their equity and closes what it took against the pool.
+
+    Its capital is one: what a bid binds is not there for the bids that follow in the same wake-up.
+    """
 
     latency: int = 12
     profit: float = 0.02
@@ -56,38 +59,43 @@ class Liquidator(Behaviour):
             ),
             key=lambda a: (a.equity - a.maintenance_margin, a.address),
         )
+        spare = self._spare(own)
         for account in sick[: self.most]:
-            orders += self._treat(account, own, pool)
+            taken = self._treat(account, spare, pool)
+            spare -= sum(
+                order.fraction * max(account.initial_margin, 1.0)
+                for order in taken
+                if isinstance(order, Bid)
+            )
+            orders += taken
         return orders
 
-    def _treat(self, account: AccountView, own: AccountView, pool: PoolView) -> list[Order]:
+    def _treat(self, account: AccountView, spare: float, pool: PoolView) -> list[Order]:
         if not account.auction_started:
             return [StartAuction(account.address)]
         if account.auction_insolvent:
-            return self._bury(account, own, pool)
+            return self._bury(account, spare, pool)
         if self._is_hopeless(account, pool):
             return [StartAuction(account.address)]
         if not account.liquidatable and account.equity > account.initial_margin:
             return [EndAuction(account.address)]
-        return self._bid(
-            account, own, pool, self.discount(account, pool) * max(account.equity, 0.0)
-        )
+        price = self.discount(account, pool) * max(account.equity, 0.0)
+        return self._bid(account, spare, price) if self.worthwhile(account, pool, price) else []
 
-    def _bid(
-        self, account: AccountView, own: AccountView, pool: PoolView, price: float
-    ) -> list[Order]:
-        """A bid for the whole, or for what its capital carries, if the auction's price pays."""
-        bound = max(account.initial_margin, 1.0)
+    def worthwhile(self, account: AccountView, pool: PoolView, price: float) -> bool:
+        """Whether taking over the account at ``price`` pays."""
         gain = (account.equity - price) * (1.0 - pool.auction.get("penaltyShare", 0.0))
-        if account.equity <= 0.0 or gain < self.profit * bound:
-            return []
-        fraction = min(1.0, self._spare(own) / bound)
+        return account.equity > 0.0 and gain >= self.profit * max(account.initial_margin, 1.0)
+
+    def _bid(self, account: AccountView, spare: float, price: float) -> list[Order]:
+        """A bid for the whole, or for what its capital carries."""
+        fraction = min(1.0, spare / max(account.initial_margin, 1.0))
         if fraction < 0.01:
             return []
         limit = quantize(fraction * price * 1.05)
         return [Bid(account.address, quantize(fraction, 4), limit, account.auction_nonce)]
 
-    def _bury(self, account: AccountView, own: AccountView, pool: PoolView) -> list[Order]:
+    def _bury(self, account: AccountView, spare: float, pool: PoolView) -> list[Order]:
         """Bids for the rising bounty if it pays; after its time lets the pool close the account."""
         time = max(pool.auction.get("bountyTime", 1800.0), 1.0)
         age = pool.time - account.auction_started
@@ -96,7 +104,7 @@ class Liquidator(Behaviour):
         full = min(max(account.maintenance_margin - account.equity, 0.0), pool.insurance)
         bounty = full * age / time + account.equity
         bound = max(account.initial_margin, 1.0)
-        fraction = min(1.0, self._spare(own) / bound)
+        fraction = min(1.0, spare / bound)
         if bounty < self.profit * bound or fraction < 0.01:
             return []
         return [Bid(account.address, quantize(fraction, 4), 0.0, account.auction_nonce)]

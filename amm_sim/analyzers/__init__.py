@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from amm_sim.analyzers import activity, explain, hedging, losses, solvency
+from amm_sim.analyzers import (
+    activity,
+    agents,
+    explain,
+    hedging,
+    losses,
+    providers,
+    settlement,
+    solvency,
+)
 from amm_sim.tape import Tape
 from amm_sim.types import LP_FLOWS, Evaluation
 from amm_sim.units import from_wad
 
 __all__ = ["evaluate"]
 
+PARTS = (solvency, losses, hedging, activity, providers, settlement, agents, explain)
+"""Modules whose ``metrics`` make up an evaluation."""
+
 
 def evaluate(tape: Tape) -> Evaluation:
     """Runs every analyzer over one run."""
     state = solvency.solvency(tape)
-    metrics = [
-        m for part in (solvency, losses, hedging, activity, explain) for m in part.metrics(tape)
-    ]
+    metrics = [m for part in PARTS for m in part.metrics(tape)]
     terms = explain.explain(tape)
     return Evaluation(
         insolvent=state.insolvent_at is not None,

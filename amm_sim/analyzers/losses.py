@@ -36,6 +36,21 @@ def liquidations(tape: Tape) -> dict[str, int]:
     }
 
 
+def paid_share(tape: Tape) -> float:
+    """Share of the equity for sale that solvent bids paid; 1 without any.
+
+    A bidder's profit is what the penalty is a known share of. Far below 1, nobody competed.
+    """
+    fills = tape.event("bid_filled")
+    share = float(tape.manifest.get("parameters", {}).get("auction", {}).get("penaltyShare", 0.0))
+    if fills is None or share <= 0.0:
+        return 1.0
+    solvent = fills.filter(~pl.col("insolvent"))
+    paid = float(floats(solvent, "payment").sum())
+    profit = float(floats(solvent, "penalty").sum()) / share
+    return paid / (paid + profit) if paid + profit > 0.0 else 1.0
+
+
 def metrics(tape: Tape) -> list[Metric]:
     """Losses and liquidations as metrics."""
     debt = bad_debt(tape)
@@ -45,6 +60,7 @@ def metrics(tape: Tape) -> list[Metric]:
         *(Metric(f"bad_debt_{cause}", loss, "quote") for cause, loss in debt.items()),
         Metric("bad_debt_insured", insured, "quote"),
         Metric("bad_debt_borne_by_pool", max(total - insured, 0.0), "quote"),
+        Metric("liquidation_paid_share", paid_share(tape), "ratio"),
         Metric("liquidation_penalties", event_sum(tape, "bid_filled", "penalty"), "quote"),
         *(Metric(name, count, "count") for name, count in liquidations(tape).items()),
     ]

@@ -10,6 +10,10 @@ from scipy.special import ndtr
 
 from amm_sim.analyzers.frames import Floats, floats
 from amm_sim.tape import Tape
+from amm_sim.types import Metric
+
+MOST = 10.0
+"""Coverage is not stated beyond this: without shares it would be infinite."""
 
 
 def coverage(tape: Tape) -> Floats:
@@ -28,6 +32,40 @@ def waits(tape: Tape) -> Floats:
     first = paid.group_by("id").agg(pl.col("time").min().alias("paid"))
     both = asked.select("id", "time").join(first, on="id").sort("id")
     return (both["paid"] - both["time"]).to_numpy().astype(np.float64)
+
+
+def run_gain(tape: Tape) -> float:
+    """What those who left got more for their shares than at the run's last share price, in quote.
+
+    Positive: whoever ran first gained at the expense of those who stayed.
+    """
+    paid, pool = tape.event("withdrawal_processed"), tape.table("pool")
+    if paid is None or paid.is_empty() or pool.is_empty():
+        return 0.0
+    last = float(floats(pool, "share_price")[-1])
+    return float((floats(paid, "amount") - floats(paid, "shares") * last).sum())
+
+
+def loss_pending(tape: Tape) -> int:
+    """Seconds in which an insolvent auction was open: the queue waits for its loss."""
+    pool = tape.table("pool")
+    if pool.is_empty():
+        return 0
+    time = pool["time"].to_numpy()
+    step = np.diff(time, append=time[-1])
+    return int(step[pool["live_insolvent"].to_numpy() > 0].sum())
+
+
+def metrics(tape: Tape) -> list[Metric]:
+    """Liquidity providers as metrics."""
+    covered, waited = coverage(tape), waits(tape)
+    least = min(float(covered.min(initial=math.inf)), MOST)
+    return [
+        Metric("least_lp_coverage", least, "ratio", method="free liquidity / value of all shares"),
+        Metric("longest_lp_wait", float(waited.max(initial=0.0)), "s"),
+        Metric("lp_run_gain", run_gain(tape), "quote", method="paid less shares at the last price"),
+        Metric("seconds_loss_pending", loss_pending(tape), "s"),
+    ]
 
 
 def first_mover_gain(withdrawn: float, loss: float, fee: float) -> float:

@@ -1,12 +1,18 @@
 """Small analyzers of risk against closed forms, worked numbers and plain simulation."""
 
 import math
+from decimal import Decimal
 
 import numpy as np
+import polars as pl
 import pytest
 
 from amm_sim.analyzers import providers, ruin, settlement
+from amm_sim.analyzers.agents import profits
+from amm_sim.analyzers.losses import paid_share
+from amm_sim.tape import EXACT, TABLES, Tape
 from amm_sim.units import YEAR
+from tests.amm_sim.analyzers.tapes import HOUR, START, crash_tape, event, frame
 
 # ------------------------------------------------------------------ insurance: ruin
 
@@ -130,3 +136,98 @@ def test_residual_agrees_with_simulated_unwinding_and_a_linear_one_has_none():
     for k in range(steps):
         sold += path[:, k] / steps
     assert np.abs(sold - average).max() < 1e-6
+
+
+# ------------------------------------------------------------------ what a tape says
+
+
+def test_provider_metrics_of_a_hand_made_tape():
+    """A provider leaves at 1.00 an hour after asking; in the end shares are worth 0.88.
+
+    In the second and third of four hourly blocks an insolvent auction is open; at worst 110 are
+    free for shares worth 1,000 * 0.89.
+    """
+    d = Decimal
+    pool = (
+        crash_tape()
+        .table("pool")
+        .with_columns(
+            pl.Series("total_shares", [d(1000)] * 4, dtype=EXACT),
+            pl.Series("free_liquidity", [d(500), d(300), d(110), d(200)], dtype=EXACT),
+            pl.Series("live_insolvent", [0, 2, 1, 0]),
+        )
+    )
+    lp = "0xa"
+    asked = {"time": START, "id": d(3), "lp": lp, "shares": d(100)}
+    paid = {"time": START + HOUR, "id": d(3), "lp": lp, "shares": d(100), "amount": d(100)}
+    tape = Tape(
+        {},
+        dict(
+            [
+                ("pool", pool),
+                named("withdrawal_requested", asked),
+                named("withdrawal_processed", paid),
+            ]
+        ),
+    )
+    found = {m.name: m.value for m in providers.metrics(tape)}
+    assert found["least_lp_coverage"] == pytest.approx(110 / 890)
+    assert found["longest_lp_wait"] == HOUR
+    assert found["lp_run_gain"] == pytest.approx(100 - 88)
+    assert found["seconds_loss_pending"] == 2 * HOUR
+
+
+def test_profits_count_wallet_equity_shares_and_what_waits():
+    """Two of a kind: 60 + 30 + 10 shares at 0.88 less 100; 5 in the wallet and 95 queued."""
+    d = Decimal
+    accounts = [
+        {"block": 1, "agent": "x-1", "wallet": 100},
+        {"block": 3, "agent": "x-1", "wallet": 60, "equity": 30, "lp_shares": 10},
+        {"block": 2, "agent": "x-2", "wallet": 5},
+    ]
+    agents = [{"agent": f"x-{i}", "kind": "x", "address": f"0x{i}", "capital": 100} for i in (1, 2)]
+    queued = {"time": START, "id": d(2), "lp": "0x2", "amount": d(95)}
+    tape = Tape(
+        {},
+        dict(
+            [
+                ("pool", crash_tape().table("pool")),
+                ("accounts", frame(TABLES["accounts"], accounts)),
+                ("agents", frame(TABLES["agents"], agents)),
+                named("deposit_requested", queued),
+            ]
+        ),
+    )
+    assert profits(tape) == {"x": pytest.approx(60 + 30 + 8.8 - 100 + 5 + 95 - 100)}
+    served = {**queued, "shares": d(90)}
+    tape = Tape({}, {**tape.tables, **dict([named("deposit_processed", served)])})
+    assert profits(tape) == {"x": pytest.approx(60 + 30 + 8.8 - 100 + 5 - 100)}
+
+
+def test_settlement_gap_and_paid_share_by_hand():
+    """Settled at 165 where the truth, halfway from 150 to 160, was 155; 90 of 100 were paid."""
+    d = Decimal
+    market = [{"time": START + i * HOUR, "spot": s} for i, s in enumerate((200, 200, 150, 160))]
+    fixed = {"expiry": START + 5 * HOUR // 2, "price": d(165)}
+    fill = {"payment": d(90), "penalty": d(4), "insolvent": False}
+    gone = {"payment": d(-50), "penalty": d(0), "insolvent": True}
+    tape = Tape(
+        {"parameters": {"auction": {"penaltyShare": "0.4"}}},
+        dict(
+            [
+                ("market", frame(TABLES["market"], market)),
+                event("settlement_fixed", fixed),
+                event("bid_filled", fill, gone),
+            ]
+        ),
+    )
+    assert settlement.gap(tape) == pytest.approx(165 / 155 - 1)
+    assert paid_share(tape) == pytest.approx(0.9)
+    assert (settlement.gap(Tape({}, {})), paid_share(Tape({}, {}))) == (0.0, 1.0)
+
+
+def named(name, *rows):
+    """An event table with addresses."""
+    kinds = {Decimal: EXACT, str: pl.String, int: pl.Int64}
+    schema = {key: kinds[type(value)] for key, value in rows[0].items()}
+    return f"event_{name}", pl.DataFrame(list(rows), schema=schema)
