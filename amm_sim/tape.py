@@ -73,6 +73,7 @@ POOL: dict[str, Any] = {
     "longs": EXACT,
     "shortfall": EXACT,
     "scale": EXACT,
+    "reserved": EXACT,  # the LPs' floor: longs are not paid from it
     "delta": EXACT,
     "gamma": EXACT,
     "vega": EXACT,
@@ -87,6 +88,10 @@ POOL: dict[str, Any] = {
     "free_liquidity": EXACT,
     "share_price": EXACT,
     "total_shares": EXACT,
+    "senior_shares": EXACT,  # this and the next three: 0 where there is one class of LP shares
+    "senior_value": EXACT,
+    "junior_shares": EXACT,
+    "junior_value": EXACT,
     "pending_deposits": EXACT,
     "pending_withdrawals": EXACT,
     "total_balances": EXACT,

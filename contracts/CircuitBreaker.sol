@@ -10,7 +10,7 @@ import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {ILPVault} from "./interfaces/ILPVault.sol";
 import {ILiquidationAuction} from "./interfaces/ILiquidationAuction.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
-import {HourlyPeak} from "./libraries/HourlyPeak.sol";
+import {RollingPeak} from "./libraries/RollingPeak.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {ShareMath} from "./libraries/ShareMath.sol";
 import {BreakerParams} from "./types/Params.sol";
@@ -18,7 +18,7 @@ import {Addresses, Mode, OracleView} from "./types/Types.sol";
 import {ONE, SWad, Timestamp, Wad} from "./types/Units.sol";
 
 contract CircuitBreaker is ICircuitBreaker {
-    using HourlyPeak for HourlyPeak.Buckets;
+    using RollingPeak for RollingPeak.Buckets;
 
     uint8 private constant NAV_DROP = 0;
     uint8 private constant HEDGE_SHORTFALL = 1;
@@ -35,6 +35,8 @@ contract CircuitBreaker is ICircuitBreaker {
     IHedgeManager private immutable HEDGE;
     address private immutable GUARDIAN;
     address private immutable PARAMS;
+    /// Twelve of these are an hour.
+    uint256 private constant PEAK_WIDTH = 300;
 
     struct State {
         uint64 until; // no lift before
@@ -46,7 +48,7 @@ contract CircuitBreaker is ICircuitBreaker {
     }
 
     State private _state;
-    HourlyPeak.Buckets private _sharePrices;
+    RollingPeak.Buckets private _sharePrices;
 
     /// What the triggers look at. Wad; nav in quote.
     struct Pulse {
@@ -181,8 +183,8 @@ contract CircuitBreaker is ICircuitBreaker {
     function _checkNav(State memory s, BreakerParams memory p, Pulse memory pulse, uint8 before) private {
         uint256 limit = p.navDrop.raw();
         if (limit == 0 || pulse.supply == 0) return;
-        _sharePrices.note(pulse.sharePrice);
-        uint256 peak = _sharePrices.peak();
+        _sharePrices.note(pulse.sharePrice, PEAK_WIDTH);
+        uint256 peak = _sharePrices.peak(PEAK_WIDTH);
         if (peak == 0) return;
         uint256 drop = ONE - FixedPointMathLib.fullMulDivUp(pulse.sharePrice, ONE, peak);
         if (drop >= limit) _mark(s, p, before, NAV_DROP, drop, limit);

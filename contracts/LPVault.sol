@@ -1,91 +1,61 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ERC20} from "solady/tokens/ERC20.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
-import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+import {LPRequests} from "./base/LPRequests.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
+import {PoolBooks} from "./libraries/PoolBooks.sol";
 import {PoolMath} from "./libraries/PoolMath.sol";
 import {QueueLib} from "./libraries/QueueLib.sol";
 import {ShareMath} from "./libraries/ShareMath.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
+import {Waterfall} from "./libraries/Waterfall.sol";
 import {VaultParams} from "./types/Params.sol";
-import {Addresses, Mode, OracleView} from "./types/Types.sol";
-import {ONE, SWad, Seconds, Timestamp, Wad} from "./types/Units.sol";
-import {PoolStatements} from "./base/PoolStatements.sol";
+import {Addresses, Mode} from "./types/Types.sol";
+import {ONE, SWad, Wad} from "./types/Units.sol";
 
-contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
+contract LPVault is LPRequests {
     using QueueLib for QueueLib.Queue;
     using QueueLib for QueueLib.Request;
 
-    address private immutable QUOTE;
-    uint256 private immutable UNIT; // wads in one unit of the quote token
-    uint256 private immutable DEPOSIT_DELAY;
-    uint256 private immutable WITHDRAWAL_DELAY;
+    address private immutable PARAMS;
     uint256 private immutable MAX_WAIT;
     uint256 private immutable FREE_BUFFER;
     uint256 private immutable FEE;
     uint256 private immutable BAND_PRICING;
+    uint256 private immutable VOL_BAND;
 
-    /// Smallest request, quote or shares; a whole balance of shares may always be asked for.
-    uint256 private constant MIN_REQUEST = 1e15;
     /// Requests that a new one without delay may serve, itself included.
     uint256 private constant AT_ONCE = 8;
 
-    QueueLib.Queue private _deposits;
-    QueueLib.Queue private _withdrawals;
-    Wad public pendingDeposits;
-    mapping(address => Wad) public unclaimed;
-
-    /// What decides whether the queues move.
-    struct Sight {
-        OracleView seen;
-        Mode mode;
-        SWad[8] nodes; // the book's value at the stress nodes
-        Timestamp unknown; // first expiry whose value is not known; zero when none
-        bool listed; // there is a book
-        uint256 auctions; // open insolvent ones
-    }
-
     /// One call's view of the pool, moved along as requests are served. Wad.
     struct Turn {
+        Waterfall.Classes c;
         int256 low; // NAV at which shares are redeemed
         int256 high; // NAV at which shares are issued
-        uint256 backed; // min(cash, worst stressed NAV), at least 0
+        uint256 backed; // min(cash, worst stressed NAV, low NAV above the floor), at least 0
         uint256 buffer; // part of it that only overdue requests may use
+        uint256 floorPrice; // of a unit of the pool; 0 without a floor
         bool overdueOnly;
     }
 
-    constructor(Addresses memory book, VaultParams memory p) PoolStatements(book) {
+    constructor(Addresses memory book, VaultParams memory p) LPRequests(book, p) {
         ParamBounds.check(p);
-        QUOTE = book.quote;
-        UNIT = TokenUnits.unitOf(ERC20(book.quote).decimals());
-        DEPOSIT_DELAY = p.depositDelay.rawSeconds();
-        WITHDRAWAL_DELAY = p.withdrawalDelay.rawSeconds();
+        PARAMS = SSTORE2.write(abi.encode(p));
         MAX_WAIT = p.maxWait.rawSeconds();
         FREE_BUFFER = p.freeBuffer.raw();
         FEE = p.withdrawalFee.raw();
         BAND_PRICING = p.bandPricing.raw();
+        VOL_BAND = p.volBand.raw();
     }
 
     function params() external view returns (VaultParams memory) {
-        return VaultParams({
-            depositDelay: Seconds.wrap(uint64(DEPOSIT_DELAY)),
-            withdrawalDelay: Seconds.wrap(uint64(WITHDRAWAL_DELAY)),
-            maxWait: Seconds.wrap(uint64(MAX_WAIT)),
-            freeBuffer: Wad.wrap(FREE_BUFFER),
-            withdrawalFee: Wad.wrap(FEE),
-            bandPricing: Wad.wrap(BAND_PRICING)
-        });
-    }
-
-    function name() public pure override returns (string memory) {
-        return "Option pool share";
-    }
-
-    function symbol() public pure override returns (string memory) {
-        return "OPS";
+        bytes memory data = SSTORE2.read(PARAMS);
+        assembly ("memory-safe") {
+            return(add(data, 32), mload(data))
+        }
     }
 
     // ------------------------------------------------------------ cash
@@ -116,54 +86,10 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         SafeTransferLib.safeTransfer(QUOTE, address(MARKET), amount.raw() / UNIT);
     }
 
-    // ------------------------------------------------------------ requests
-
-    function requestDeposit(Wad amount) external nonReentrant returns (uint256 id) {
-        _accepting();
-        uint256 taken = TokenUnits.floorUnit(amount.raw(), UNIT);
-        if (taken < MIN_REQUEST) revert AmountTooSmall(amount, Wad.wrap(MIN_REQUEST));
-        SafeTransferLib.safeTransferFrom(QUOTE, msg.sender, address(this), taken / UNIT);
-        pendingDeposits = pendingDeposits + Wad.wrap(taken);
-        id = _deposits.push(msg.sender, taken) << 1;
-        emit DepositRequested(id, msg.sender, Wad.wrap(taken), _readyAt(block.timestamp, DEPOSIT_DELAY));
-        if (DEPOSIT_DELAY == 0) _serveIfOpen();
-    }
-
-    function requestWithdrawal(Wad shares) external nonReentrant returns (uint256 id) {
-        _accepting();
-        uint256 held = balanceOf(msg.sender);
-        if (shares.raw() > held) revert InsufficientShares(Wad.wrap(held), shares);
-        uint256 minimum = FixedPointMathLib.max(1, FixedPointMathLib.min(MIN_REQUEST, held));
-        if (shares.raw() < minimum) revert AmountTooSmall(shares, Wad.wrap(minimum));
-        _transfer(msg.sender, address(this), shares.raw());
-        id = _withdrawals.push(msg.sender, shares.raw()) << 1 | 1;
-        emit WithdrawalRequested(id, msg.sender, shares, _readyAt(block.timestamp, WITHDRAWAL_DELAY));
-        if (WITHDRAWAL_DELAY == 0) _serveIfOpen();
-    }
-
-    function cancel(uint256 id) external nonReentrant {
-        QueueLib.Queue storage queue = _queue(id);
-        QueueLib.Request memory r = queue.items[id >> 1];
-        if (r.lp == address(0)) revert AlreadyClosed(id);
-        if (r.lp != msg.sender) revert NotYours(id, r.lp);
-        queue.close(id >> 1);
-        emit RequestCancelled(id, msg.sender, Wad.wrap(r.amount));
-        if (id & 1 == 1) return _transfer(address(this), msg.sender, r.amount);
-        pendingDeposits = pendingDeposits - Wad.wrap(r.amount);
-        MARKET.square();
-        SafeTransferLib.safeTransfer(QUOTE, msg.sender, r.amount / UNIT);
-    }
-
-    function claim(address to) external nonReentrant {
-        Wad amount = unclaimed[to];
-        unclaimed[to] = Wad.wrap(0);
-        emit Claimed(to, amount);
-        MARKET.square();
-        SafeTransferLib.safeTransfer(QUOTE, to, amount.raw() / UNIT);
-    }
+    // ------------------------------------------------------------ whether the queues move
 
     function process(uint256 max) external nonReentrant returns (uint256 served) {
-        Sight memory s = _look();
+        PoolBooks.Sight memory s = _look();
         if (s.unknown.rawTime() != 0) revert StaleGreeks(s.unknown);
         if (_open(s)) return _serve(max, s, false);
         if (_overdueHead(s)) return _serve(max, s, true);
@@ -171,54 +97,61 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         revert LossPending(s.auctions);
     }
 
-    /// @dev FROZEN and WIND_DOWN take no requests.
-    function _accepting() private view {
-        Mode mode = BREAKER.mode();
-        if (mode > Mode.REDUCE_ONLY) revert QueueWaits(mode);
-    }
-
-    function _serveIfOpen() private {
-        Sight memory s = _look();
+    function _serveIfOpen() internal override {
+        PoolBooks.Sight memory s = _look();
         if (_open(s) && s.unknown.rawTime() == 0) _serve(AT_ONCE, s, false);
     }
 
-    function _open(Sight memory s) private pure returns (bool) {
+    function _look() private view returns (PoolBooks.Sight memory) {
+        return PoolBooks.look(_neighbours(), cash, VOL_BAND);
+    }
+
+    function _open(PoolBooks.Sight memory s) private pure returns (bool) {
         return s.mode == Mode.NORMAL && s.auctions == 0;
     }
 
-    function _look() private view returns (Sight memory s) {
-        s.seen = ORACLE.read();
-        s.mode = BREAKER.effective(s.seen.mode);
-        s.auctions = AUCTION.liveInsolvent();
-        (,, s.nodes, s.unknown) = LEDGER.aggregate(s.seen.price);
-        Timestamp[] memory live = MARKET.liveExpiries();
-        s.listed = live.length != 0;
-        for (uint256 i; i < live.length && s.unknown.rawTime() == 0; ++i) {
-            if (live[i].rawTime() <= block.timestamp && !_swept(live[i])) s.unknown = live[i];
-        }
+    function _overdue(QueueLib.Request memory r) private view returns (bool) {
+        return MAX_WAIT != 0 && block.timestamp >= r.requestedAt + FixedPointMathLib.max(MAX_WAIT, WITHDRAWAL_DELAY);
     }
 
-    function _swept(Timestamp expiry) private view returns (bool swept) {
-        (,, swept,) = MARKET.settlementOf(expiry);
+    function _overdueHead(PoolBooks.Sight memory s) private view returns (bool) {
+        if (s.mode == Mode.FROZEN || s.oracleMode == Mode.FROZEN) return false;
+        uint256 index = _withdrawals.head;
+        while (index < _withdrawals.tail && !_withdrawals.items[index].open()) ++index;
+        return index < _withdrawals.tail && _overdue(_withdrawals.items[index]);
     }
 
     // ------------------------------------------------------------ service
 
-    function _serve(uint256 max, Sight memory s, bool overdueOnly) private returns (uint256 served) {
+    function _serve(uint256 max, PoolBooks.Sight memory s, bool overdueOnly) private returns (uint256 served) {
         Turn memory t = _turn(s);
         t.overdueOnly = overdueOnly;
-        if (!overdueOnly) served = _serveDeposits(max, t);
-        return served + _serveWithdrawals(max, t);
+        if (!overdueOnly) {
+            _divide(t.c, t.low);
+            served = _serveDeposits(max, t);
+        }
+        served += _serveWithdrawals(max, t);
+        _keep(t.c);
     }
 
-    function _turn(Sight memory s) private view returns (Turn memory t) {
-        Burden memory b = _burden();
-        (int256 low, int256 mid, int256 high) = _navsOf(s.seen, b);
-        t.low = mid - (mid - low) * int256(BAND_PRICING) / int256(ONE);
-        t.high = mid + (high - mid) * int256(BAND_PRICING) / int256(ONE);
-        t.backed = _backed(s.seen.price, s.nodes, b);
-        t.buffer = PoolMath.buffer(mid, FREE_BUFFER, s.listed);
+    function _turn(PoolBooks.Sight memory s) private view returns (Turn memory t) {
+        t.low = s.mid - (s.mid - s.low) * int256(BAND_PRICING) / int256(ONE);
+        t.high = s.mid + (s.high - s.mid) * int256(BAND_PRICING) / int256(ONE);
+        t.backed = s.backed;
+        t.buffer = PoolMath.buffer(s.mid, FREE_BUFFER, s.listed);
+        t.c = _classes();
+        if (FLOOR != 0) _setFloor(t);
     }
+
+    /// @dev Nobody leaves with what is above the longs' claims only because the floor of those who stay is not.
+    function _setFloor(Turn memory t) private view {
+        uint256 reserved;
+        (reserved, t.floorPrice) = _reserved(t.c, t.low);
+        int256 above = FixedPointMathLib.max(0, t.low - int256(reserved));
+        t.backed = FixedPointMathLib.min(t.backed, uint256(above));
+    }
+
+    // ------------------------------------------------------------ deposits
 
     function _serveDeposits(uint256 max, Turn memory t) private returns (uint256 served) {
         uint256 index = _deposits.head;
@@ -226,31 +159,35 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         for (; index < end; ++index) {
             QueueLib.Request memory r = _deposits.items[index];
             if (r.lp == address(0)) continue;
-            if (block.timestamp < r.requestedAt + DEPOSIT_DELAY || !_priced(t.high)) break;
-            _issue(index, r, t);
-            ++served;
+            if (block.timestamp < r.requestedAt + DEPOSIT_DELAY || _belowFloor(t)) break;
+            Waterfall.Deal memory d = Waterfall.admit(t.c, t.high, r.amount, r.junior);
+            if (!d.possible && !r.junior) break;
+            if (!d.possible) _sendBack(index << 1, r);
+            else _admit(index, r, t, d);
+            if (d.possible) ++served;
         }
         _deposits.head = uint128(index);
     }
 
-    /// @dev A first depositor takes over what nobody owns, but no debt.
-    function _priced(int256 nav) private view returns (bool) {
-        return nav > 0 || (nav == 0 && totalSupply() == 0);
+    /// @dev There a new share would add more to the floor than its money to the pool.
+    function _belowFloor(Turn memory t) private pure returns (bool) {
+        return t.floorPrice != 0 && ShareMath.price(t.high, t.c.units) < t.floorPrice;
     }
 
-    function _issue(uint256 index, QueueLib.Request memory r, Turn memory t) private {
-        uint256 supply = totalSupply();
-        uint256 shares = ShareMath.toShares(r.amount, t.high, supply);
-        uint256 price = ShareMath.price(t.high, supply);
+    function _admit(uint256 index, QueueLib.Request memory r, Turn memory t, Waterfall.Deal memory d) private {
         _deposits.close(index);
         pendingDeposits = pendingDeposits - Wad.wrap(r.amount);
         cash = cash + Wad.wrap(r.amount);
-        _mint(r.lp, shares);
+        _issue(r.lp, d.shares, r.junior);
         t.low += int256(r.amount);
         t.high += int256(r.amount);
-        t.backed += r.amount;
-        emit DepositProcessed(index << 1, r.lp, Wad.wrap(r.amount), Wad.wrap(shares), Wad.wrap(price));
+        uint256 floor = FixedPointMathLib.fullMulDivUp(d.c.units - t.c.units, t.floorPrice, ONE);
+        t.backed += FixedPointMathLib.zeroFloorSub(r.amount, floor);
+        t.c = d.c;
+        emit DepositProcessed(index << 1, r.lp, Wad.wrap(r.amount), Wad.wrap(d.shares), Wad.wrap(d.price), r.junior);
     }
+
+    // ------------------------------------------------------------ withdrawals
 
     function _serveWithdrawals(uint256 max, Turn memory t) private returns (uint256 served) {
         uint256 index = _withdrawals.head;
@@ -258,9 +195,16 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         for (; index < end; ++index) {
             QueueLib.Request memory r = _withdrawals.items[index];
             if (r.lp == address(0)) continue;
-            if (!_due(r, t.overdueOnly) || t.low <= 0) break;
-            if (_redeem(index, r, t)) ++served;
-            if (_withdrawals.items[index].open()) break;
+            if (!_due(r, t.overdueOnly)) break;
+            uint256 free = _overdue(r) ? t.backed : FixedPointMathLib.zeroFloorSub(t.backed, t.buffer);
+            Waterfall.Deal memory d = Waterfall.release(t.c, t.low, r.amount, free, FEE, r.junior);
+            if (!d.possible && !r.junior) break;
+            if (!d.possible) {
+                _sendBack(index << 1 | 1, r);
+                continue;
+            }
+            if (_release(index, r, t, d)) ++served;
+            if (d.shares != r.amount) break;
         }
         _withdrawals.head = uint128(index);
     }
@@ -270,59 +214,26 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
         return block.timestamp >= r.requestedAt + WITHDRAWAL_DELAY;
     }
 
-    function _overdue(QueueLib.Request memory r) private view returns (bool) {
-        return MAX_WAIT != 0 && block.timestamp >= r.requestedAt + FixedPointMathLib.max(MAX_WAIT, WITHDRAWAL_DELAY);
-    }
-
-    function _overdueHead(Sight memory s) private view returns (bool) {
-        if (s.mode == Mode.FROZEN || s.seen.mode == Mode.FROZEN) return false;
-        uint256 index = _withdrawals.head;
-        while (index < _withdrawals.tail && !_withdrawals.items[index].open()) ++index;
-        return index < _withdrawals.tail && _overdue(_withdrawals.items[index]);
-    }
-
     /// @dev Pays a request as far as free liquidity goes; what is left of it stays first in the queue.
-    function _redeem(uint256 index, QueueLib.Request memory r, Turn memory t) private returns (bool paid) {
-        uint256 supply = totalSupply();
-        uint256 free = _overdue(r) ? t.backed : FixedPointMathLib.zeroFloorSub(t.backed, t.buffer);
-        uint256 shares = r.amount;
-        uint256 worth = _afterFee(ShareMath.toAmount(shares, t.low, supply));
-        if (worth > free) (shares, worth) = _partial(shares, worth, free, t.low, supply);
-        uint256 amount = TokenUnits.floorUnit(worth, UNIT);
-        if (amount == 0 && shares < r.amount) return false;
-        uint256 price = ShareMath.price(t.low, supply);
-        if (shares == r.amount) _withdrawals.close(index);
-        else _withdrawals.items[index].amount = r.amount - shares;
+    function _release(uint256 index, QueueLib.Request memory r, Turn memory t, Waterfall.Deal memory d)
+        private
+        returns (bool paid)
+    {
+        uint256 amount = TokenUnits.floorUnit(d.amount, UNIT);
+        if (amount == 0 && d.shares != r.amount) return false;
+        if (d.shares == r.amount) _withdrawals.close(index);
+        else _withdrawals.items[index].amount = r.amount - d.shares;
+        t.c = d.c;
         cash = cash - Wad.wrap(amount);
-        _burn(address(this), shares);
+        _redeemed(d.shares, r.junior);
         t.low -= int256(amount);
         t.high -= int256(amount);
         t.backed -= amount;
-        emit WithdrawalProcessed(index << 1 | 1, r.lp, Wad.wrap(shares), Wad.wrap(amount), Wad.wrap(price));
+        emit WithdrawalProcessed(
+            index << 1 | 1, r.lp, Wad.wrap(d.shares), Wad.wrap(amount), Wad.wrap(d.price), r.junior
+        );
         _pay(r.lp, amount);
         return true;
-    }
-
-    /// @dev The shares that `free` can pay, rounded down, and what they are worth after the fee.
-    function _partial(uint256 shares, uint256 worth, uint256 free, int256 nav, uint256 supply)
-        private
-        view
-        returns (uint256 part, uint256 value)
-    {
-        part = FixedPointMathLib.fullMulDiv(shares, free, worth);
-        value = _afterFee(ShareMath.toAmount(part, nav, supply));
-    }
-
-    function _afterFee(uint256 amount) private view returns (uint256) {
-        return amount - FixedPointMathLib.fullMulDivUp(amount, FEE, ONE);
-    }
-
-    function _pay(address to, uint256 amount) private {
-        MARKET.square();
-        (bool ok, bytes memory answer) = QUOTE.call(abi.encodeWithSignature("transfer(address,uint256)", to, amount / UNIT));
-        if (ok && (answer.length == 0 || (answer.length == 32 && abi.decode(answer, (uint256)) == 1))) return;
-        unclaimed[to] = unclaimed[to] + Wad.wrap(amount);
-        emit PaymentKept(to, Wad.wrap(amount));
     }
 
     // ------------------------------------------------------------ views
@@ -330,54 +241,5 @@ contract LPVault is PoolStatements, ERC20, ReentrancyGuardTransient {
     function freeLiquidity() external view returns (Wad) {
         Turn memory t = _turn(_look());
         return Wad.wrap(FixedPointMathLib.zeroFloorSub(t.backed, t.buffer));
-    }
-
-    function sharePrice() external view returns (Wad) {
-        return Wad.wrap(ShareMath.price(navParts().nav.rawS(), totalSupply()));
-    }
-
-    function sharesOf(address lp) external view returns (Wad) {
-        return Wad.wrap(balanceOf(lp));
-    }
-
-    function totalShares() external view returns (Wad) {
-        return Wad.wrap(totalSupply());
-    }
-
-    /// @dev Shares sent here by mistake are not in the queue, but count: nobody can tell them apart.
-    function pendingWithdrawals() external view returns (Wad) {
-        return Wad.wrap(balanceOf(address(this)));
-    }
-
-    function requestOf(uint256 id) external view returns (address lp, Wad amount, Timestamp readyAt) {
-        QueueLib.Request memory r = _queue(id).items[id >> 1];
-        uint256 delay = id & 1 == 1 ? WITHDRAWAL_DELAY : DEPOSIT_DELAY;
-        return (r.lp, Wad.wrap(r.amount), r.lp == address(0) ? Timestamp.wrap(0) : _readyAt(r.requestedAt, delay));
-    }
-
-    function queues()
-        external
-        view
-        returns (uint256 deposit, uint256 depositEnd, uint256 withdrawal, uint256 withdrawalEnd)
-    {
-        return (
-            uint256(_deposits.head) << 1,
-            uint256(_deposits.tail) << 1,
-            uint256(_withdrawals.head) << 1 | 1,
-            uint256(_withdrawals.tail) << 1 | 1
-        );
-    }
-
-    function _queue(uint256 id) private view returns (QueueLib.Queue storage) {
-        return id & 1 == 1 ? _withdrawals : _deposits;
-    }
-
-    function _readyAt(uint256 from, uint256 delay) private pure returns (Timestamp) {
-        return Timestamp.wrap(uint64(from + delay));
-    }
-
-    /// @dev Transient storage on every chain, not only on mainnet.
-    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
-        return false;
     }
 }

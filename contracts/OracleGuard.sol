@@ -29,9 +29,13 @@ contract OracleGuard is IOracleGuard {
     uint256 private immutable JUMP_LIMIT;
     uint256 private immutable JUMP_COOLDOWN;
     uint256 private immutable WINDOW;
+    address private immutable GUARDIAN;
+    uint256 private immutable DISPUTE_WINDOW;
+    address private immutable SEQUENCER; // uptime feed; zero = off
+    uint256 private immutable SEQUENCER_GRACE;
 
-    /// A settlement without a provable round waits this long before the TWAP decides: the exit for a feed whose
-    /// rounds break off at the expiry.
+    /// A settlement whose round cannot be proved waits this long before the TWAP decides: the exit for a feed whose rounds
+    /// begin after the expiry. Going back from the latest round, one meets the round that settles or such a beginning.
     uint256 private constant PATIENCE = 1 days;
     /// Confidence at the edge of trust, and of a single surviving feed.
     uint256 private constant LEAST_CONFIDENCE = 0.1e18;
@@ -47,8 +51,18 @@ contract OracleGuard is IOracleGuard {
     Twap.State private _twap; // of accepted prices
     mapping(Timestamp => Wad) public settlementPrice;
 
-    constructor(Addresses memory, OracleParams memory p, address pushFeed, address pullFeed, bytes32 pullId) {
+    constructor(
+        Addresses memory book,
+        OracleParams memory p,
+        address pushFeed,
+        address pullFeed,
+        bytes32 pullId,
+        address sequencerFeed
+    ) {
         ParamBounds.check(p);
+        GUARDIAN = book.guardian;
+        DISPUTE_WINDOW = p.disputeWindow.rawSeconds();
+        (SEQUENCER, SEQUENCER_GRACE) = (sequencerFeed, p.sequencerGrace.rawSeconds());
         (PUSH, PULL, PULL_ID) = (pushFeed, pullFeed, pullId);
         PUSH_SCALE = TokenUnits.unitOf(IPushFeed(pushFeed).decimals());
         HEARTBEAT = p.pushHeartbeat.rawSeconds();
@@ -74,7 +88,9 @@ contract OracleGuard is IOracleGuard {
             maxConfidence: Wad.wrap(MAX_CONFIDENCE),
             jumpLimit: Wad.wrap(JUMP_LIMIT),
             jumpCooldown: _seconds(JUMP_COOLDOWN),
-            twapWindow: _seconds(WINDOW)
+            twapWindow: _seconds(WINDOW),
+            disputeWindow: _seconds(DISPUTE_WINDOW),
+            sequencerGrace: _seconds(SEQUENCER_GRACE)
         });
     }
 
@@ -92,20 +108,66 @@ contract OracleGuard is IOracleGuard {
         return Wad.wrap(_twap.average(block.timestamp, WINDOW));
     }
 
+    // ------------------------------------------------------------ settlement
+
     function fixSettlement(Timestamp expiry, uint80 roundId) external returns (Wad price) {
         price = settlementPrice[expiry];
         if (!price.isZero()) return price;
-        if (block.timestamp < expiry.rawTime()) revert NotExpired(expiry, Timestamp.wrap(uint64(block.timestamp)));
+        _requireExpired(expiry);
+        uint256 until = expiry.rawTime() + DISPUTE_WINDOW;
+        if (block.timestamp < until) revert DisputeOpen(expiry, _time(until));
         uint256 round = _roundPrice(expiry, roundId);
         price = Wad.wrap(round > 0 ? round : _twap.average(expiry.rawTime(), WINDOW));
+        _fix(expiry, price, roundId, round == 0);
+    }
+
+    /// @dev The one alternative to the round is what the guard itself saw in the window before the expiry, and only where
+    /// the two are further apart than two feeds may be: the guardian can refuse an outlier, not pick the better price.
+    function dispute(Timestamp expiry, uint80 roundId) external {
+        if (msg.sender != GUARDIAN) revert OnlyGuardian(msg.sender);
+        _requireExpired(expiry);
+        uint256 end = expiry.rawTime();
+        if (block.timestamp >= end + DISPUTE_WINDOW) revert DisputeOver(expiry, _time(end + DISPUTE_WINDOW));
+        if (!settlementPrice[expiry].isZero()) revert DisputeOver(expiry, _time(block.timestamp));
+        uint256 round = _roundPrice(expiry, roundId);
+        uint256 average = _twap.lastBy(end) + WINDOW >= end ? _twap.average(end, WINDOW) : 0;
+        if (round == 0 || average == 0) revert NothingToDispute(expiry, Wad.wrap(round), Wad.wrap(average));
+        if (FixedPointMathLib.dist(round, average) * ONE <= DEGRADED_SPREAD * average) {
+            revert NothingToDispute(expiry, Wad.wrap(round), Wad.wrap(average));
+        }
+        emit SettlementDisputed(expiry, Wad.wrap(round), Wad.wrap(average));
+        _fix(expiry, Wad.wrap(average), roundId, true);
+    }
+
+    function _requireExpired(Timestamp expiry) private view {
+        if (block.timestamp < expiry.rawTime()) revert NotExpired(expiry, _time(block.timestamp));
+    }
+
+    function _fix(Timestamp expiry, Wad price, uint80 roundId, bool fromTwap) private {
         if (price.isZero()) revert NoSettlementPrice(expiry);
         settlementPrice[expiry] = price;
-        emit SettlementFixed(expiry, price, roundId, round == 0);
+        emit SettlementFixed(expiry, price, roundId, fromTwap);
+    }
+
+    // ------------------------------------------------------------ the sequencer
+
+    /// @dev While it is down only who can afford the base chain acts, on prices that are old; for a while afterwards
+    /// those who could not act must be able to before they are priced.
+    function _combined() private view returns (OracleView memory seen) {
+        seen = _fromFeeds();
+        if (_sequencerRuns()) return seen;
+        (seen.mode, seen.confidence) = (Mode.FROZEN, Wad.wrap(0));
+    }
+
+    function _sequencerRuns() private view returns (bool) {
+        if (SEQUENCER == address(0) || SEQUENCER_GRACE == 0) return true;
+        (bool up, uint256 since) = FeedReader.uptime(SEQUENCER);
+        return up && block.timestamp > since + SEQUENCER_GRACE;
     }
 
     // ------------------------------------------------------------ the two feeds
 
-    function _combined() private view returns (OracleView memory) {
+    function _fromFeeds() private view returns (OracleView memory) {
         FeedReader.Reading memory push = _alive(FeedReader.push(PUSH, PUSH_SCALE));
         FeedReader.Reading memory pull = _alive(FeedReader.pull(PULL, PULL_ID));
         if (push.valid && pull.valid) return _both(push, pull);
@@ -204,7 +266,7 @@ contract OracleGuard is IOracleGuard {
         return FixedPointMathLib.dist(price, average) * ONE > JUMP_LIMIT * average;
     }
 
-    // ------------------------------------------------------------ settlement
+    // ------------------------------------------------------------ rounds
 
     /// @dev The price of the one round that settles `expiry`; 0 = the TWAP decides. Which of the two applies depends
     /// on the feed's rounds, not on the caller: reverts until the round exists or its deadline has passed.
@@ -216,13 +278,18 @@ contract OracleGuard is IOracleGuard {
         uint256 deadline = end + PUSH_AGE;
         if (_brackets(previous.time, round.time, end)) return round.valid && round.time <= deadline ? round.price : 0;
         bool silent = block.timestamp > deadline && FeedReader.push(PUSH, PUSH_SCALE).time < end;
-        if (silent || block.timestamp >= end + PATIENCE) return 0;
+        bool broken = block.timestamp >= end + PATIENCE && round.time >= end && previous.time == 0;
+        if (silent || broken) return 0;
         revert WrongRound(roundId, Timestamp.wrap(uint64(round.time)), Timestamp.wrap(uint64(previous.time)), expiry);
     }
 
     /// @dev The first round at or after `end`. A missing previous round (time 0) proves nothing.
     function _brackets(uint256 previous, uint256 round, uint256 end) private view returns (bool) {
         return previous > 0 && previous < end && round >= end && round <= block.timestamp;
+    }
+
+    function _time(uint256 value) private pure returns (Timestamp) {
+        return Timestamp.wrap(uint64(value));
     }
 
     function _seconds(uint256 value) private pure returns (Seconds) {

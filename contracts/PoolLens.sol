@@ -35,6 +35,8 @@ contract PoolLens is IPoolLens {
     IPushFeed private immutable PUSH;
     ERC20 private immutable QUOTE;
     uint256 private immutable UNIT;
+    ERC20 private immutable JUNIOR; // zero without tranches
+    bool private immutable FLOORED; // the LPs have a floor
 
     constructor(Addresses memory book, address pushFeed) {
         ORACLE = IOracleGuard(book.oracle);
@@ -50,6 +52,8 @@ contract PoolLens is IPoolLens {
         PUSH = IPushFeed(pushFeed);
         QUOTE = ERC20(book.quote);
         UNIT = TokenUnits.unitOf(QUOTE.decimals());
+        JUNIOR = ERC20(VAULT.junior());
+        FLOORED = !VAULT.params().floor.isZero();
     }
 
     function snapshot() external view returns (PoolState memory state) {
@@ -105,6 +109,7 @@ contract PoolLens is IPoolLens {
         state.solvency = _solvency(state);
         state.totalShares = VAULT.totalShares();
         state.sharePrice = Wad.wrap(ShareMath.price(state.nav.nav.rawS(), state.totalShares.raw()));
+        if (address(JUNIOR) != address(0)) state.tranches = VAULT.split(state.nav.nav);
         state.pendingDeposits = VAULT.pendingDeposits();
         state.pendingWithdrawals = VAULT.pendingWithdrawals();
         state.totalBalances = MARKET.totalBalances();
@@ -114,14 +119,16 @@ contract PoolLens is IPoolLens {
 
     /// @dev As the vault states it, from what is known already.
     function _solvency(PoolState memory state) private view returns (Solvency memory) {
+        if (FLOORED) return VAULT.solvency();
         Wad spot = state.oracle.price;
         (Wad longs, Wad shorts) = MARKET.grossMarks(spot);
         Wad assets = state.nav.cash + HEDGE.equityAt(spot).positive() + state.insurance;
-        return PoolMath.statement(assets, shorts.subFloor(state.nav.uncovered), longs);
+        return PoolMath.statement(assets, shorts.subFloor(state.nav.uncovered), longs, Wad.wrap(0));
     }
 
     /// @dev Likewise.
     function _freeLiquidity(PoolState memory state) private view returns (Wad) {
+        if (FLOORED) return VAULT.freeLiquidity();
         uint256 share = VAULT.params().freeBuffer.raw();
         uint256 buffer = PoolMath.buffer(state.nav.nav.rawS(), share, state.expiries.length != 0);
         uint256 backed = PoolMath.backed(state.nav.cash, state.nav.settledOwed, state.worstStressNav);
@@ -158,6 +165,7 @@ contract PoolLens is IPoolLens {
         (state.liquidatable, state.margin) = MARGIN.liquidatable(who);
         state.auction = AUCTION.auctionOf(who);
         state.lpShares = VAULT.sharesOf(who);
+        if (address(JUNIOR) != address(0)) state.juniorShares = Wad.wrap(JUNIOR.balanceOf(who));
         state.wallet = Wad.wrap(QUOTE.balanceOf(who) * UNIT);
         state.legs = MARKET.legsOf(who);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ERC20} from "solady/tokens/ERC20.sol";
 import {LPVault} from "../contracts/LPVault.sol";
 import {ILPVault} from "../contracts/interfaces/ILPVault.sol";
 import {VaultParams} from "../contracts/types/Params.sol";
@@ -20,6 +21,9 @@ abstract contract VaultBase is Base {
     address internal constant CAROL = address(0xCA201);
     uint256 internal constant DAY = 86_400;
     uint256 internal constant START = 1_700_000_000;
+    Wad internal volBand;
+    Wad internal juniorWeight;
+    Wad internal floorShare;
 
     function build(uint64 inDelay, uint64 outDelay, uint64 maxWait, uint256 buffer, uint256 fee, uint256 band)
         internal
@@ -27,17 +31,11 @@ abstract contract VaultBase is Base {
         vm.warp(START);
         token = new BlockingToken();
         pool = new PoolStub(token);
-        vault = new LPVault(
-            pool.book(address(0)),
-            VaultParams(
-                Seconds.wrap(inDelay),
-                Seconds.wrap(outDelay),
-                Seconds.wrap(maxWait),
-                Wad.wrap(buffer),
-                Wad.wrap(fee),
-                Wad.wrap(band)
-            )
-        );
+        VaultParams memory p;
+        (p.depositDelay, p.withdrawalDelay, p.maxWait) = (Seconds.wrap(inDelay), Seconds.wrap(outDelay), Seconds.wrap(maxWait));
+        (p.freeBuffer, p.withdrawalFee, p.bandPricing) = (Wad.wrap(buffer), Wad.wrap(fee), Wad.wrap(band));
+        (p.volBand, p.juniorWeight, p.floor) = (volBand, juniorWeight, floorShare);
+        vault = new LPVault(pool.book(address(0)), p);
         pool.setVault(vault);
     }
 
@@ -56,6 +54,23 @@ abstract contract VaultBase is Base {
 
     function held(address who) internal view returns (uint256) {
         return token.balanceOf(who) * 1e12;
+    }
+
+    function depositJunior(address lp, uint256 amount) internal returns (uint256 id) {
+        token.mint(lp, amount / 1e12 + 1);
+        vm.startPrank(lp);
+        token.approve(address(vault), type(uint256).max);
+        id = vault.requestJuniorDeposit(Wad.wrap(amount));
+        vm.stopPrank();
+    }
+
+    function withdrawJunior(address lp, uint256 amount) internal returns (uint256 id) {
+        vm.prank(lp);
+        id = vault.requestJuniorWithdrawal(Wad.wrap(amount));
+    }
+
+    function juniorShares(address who) internal view returns (uint256) {
+        return ERC20(vault.junior()).balanceOf(who);
     }
 
     function shares(address who) internal view returns (uint256) {
@@ -493,6 +508,30 @@ contract VaultQueueTest is VaultBase {
         near(int256(held(ALICE)), int256(uint256(1552.5e18) / 20 * 997 / 1000), 1e13, "redeemed at the low NAV");
         (address lp,,) = vault.requestOf(into);
         eq(lp, address(0), "served");
+    }
+
+    /// Vega 500 per 1.00 of vol; the feed is 2 points ahead of the anchors and 90 % sure, of 10 points: 2 + 1 = 3 points.
+    function test_process_anchorsInDoubt_countAtTheWorseSide() public {
+        volBand = Wad.wrap(0.1e18);
+        setUp();
+        pool.setExpiry(uint64(block.timestamp + 30 * DAY), false, 0);
+        pool.setVol(0.02e18, 0.9e18, -500e18);
+        deposit(CAROL, 1015e18);
+        withdraw(ALICE, 100e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        vault.process(1);
+        near(int256(shares(CAROL)), 1000e18, 1e9, "issued at 1000 + 500 x 0.03");
+        // redeemed at the low NAV, 985 + 1015 over 2000 shares
+        near(int256(held(ALICE)), 99.7e18, 1e13, "redeemed at 1000 - 15 of the old and 1015 new");
+    }
+
+    function test_process_volBandOff_trustsTheAnchors() public {
+        pool.setExpiry(uint64(block.timestamp + 30 * DAY), false, 0);
+        pool.setVol(0.02e18, 0.9e18, -500e18);
+        deposit(CAROL, 1000e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        vault.process(1);
+        near(int256(shares(CAROL)), 1000e18, 1e9, "at 1000");
     }
 
     function test_process_bandInside_isSeenToo() public {

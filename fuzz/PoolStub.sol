@@ -43,6 +43,9 @@ contract PoolStub {
     uint256 public longs;
     uint256 public shorts;
     uint64 public live; // a listed expiry, 0 = none
+    uint256 public volGap;
+    uint256 public volConfidence = 1e18;
+    int256 public vega;
     bool public swept;
     uint256 public liveInsolvent;
     uint256 public balance; // of the insurance fund
@@ -94,6 +97,10 @@ contract PoolStub {
         (live, swept, stale) = (live_, swept_, stale_);
     }
 
+    function setVol(uint256 gap, uint256 confidence, int256 vega_) external {
+        (volGap, volConfidence, vega) = (gap, confidence, vega_);
+    }
+
     function setOwed(uint256 longs_, uint256 shorts_, uint256 uncovered_, int256 settled_) external {
         (longs, shorts, uncoveredNow, settled) = (longs_, shorts_, uncovered_, settled_);
     }
@@ -142,12 +149,23 @@ contract PoolStub {
         view
         returns (BookGreeks memory greeks, SWad value, SWad[8] memory values, Timestamp first)
     {
-        greeks.delta = SWad.wrap(-slope);
+        greeks.delta = SWad.wrap(-slope - bend * (int256(spot.raw()) - int256(_seen.price.raw())) / 1e18);
+        greeks.gamma = SWad.wrap(-bend);
         value = liabilityAt(spot) + SWad.wrap(drift);
         for (uint256 i; i < 8; ++i) {
             values[i] = SWad.wrap(nodes[i]);
         }
         first = Timestamp.wrap(stale);
+    }
+
+    function vegaOf(Timestamp) external view returns (SWad) {
+        return SWad.wrap(vega);
+    }
+
+    // ------------------------------------------------------------ surface
+
+    function status(Timestamp) external view returns (bool, Wad, Wad) {
+        return (true, Wad.wrap(volGap), Wad.wrap(volConfidence));
     }
 
     // ------------------------------------------------------------ market

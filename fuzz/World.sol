@@ -94,7 +94,7 @@ abstract contract World is Base {
     }
 
     function _create() private {
-        _new("OracleGuard", abi.encode(book, oracleParams(), push, pull, PULL_ID));
+        _new("OracleGuard", abi.encode(book, oracleParams(), push, pull, PULL_ID, address(0)));
         _new("VolSurface", abi.encode(book, pricingParams(), volFeed));
         _new("GreekLedger", abi.encode(book, pricingParams()));
         _new("MarginEngine", abi.encode(book, marginParams()));
@@ -146,7 +146,9 @@ abstract contract World is Base {
             maxConfidence: _w(0.003e18),
             jumpLimit: _w(0),
             jumpCooldown: _s(900),
-            twapWindow: _s(1800)
+            twapWindow: _s(1800),
+            disputeWindow: _s(0),
+            sequencerGrace: _s(0)
         });
     }
 
@@ -236,7 +238,10 @@ abstract contract World is Base {
             maxWait: _s(14 days),
             freeBuffer: _w(0.05e18),
             withdrawalFee: _w(0.003e18),
-            bandPricing: _w(1e18)
+            bandPricing: _w(1e18),
+            volBand: _w(0.1e18),
+            juniorWeight: _w(0),
+            floor: _w(0)
         });
     }
 

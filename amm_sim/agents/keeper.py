@@ -130,12 +130,13 @@ class Keeper(Behaviour):
 
 
 def tried(outcome: Outcome, expiry: int) -> int:
-    """The round with which settling ``expiry`` was refused, 0 if this was no such refusal."""
+    """The round that was refused as the wrong one for ``expiry``, 0 if this was no such refusal."""
     order = outcome.order
     if (
         isinstance(order, SettleExpiry)
         and order.expiry == expiry
         and outcome.status == Status.REFUSED
+        and outcome.error == "WrongRound"
     ):
         return order.round_id
     return 0

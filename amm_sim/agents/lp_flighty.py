@@ -9,7 +9,14 @@ import numpy as np
 
 from amm_sim.agents.agent import Behaviour, rounded_down
 from amm_sim.agents.lp_loyal import joining
-from amm_sim.types import Mode, Order, PoolView, RequestWithdrawal, Seen
+from amm_sim.types import (
+    Mode,
+    Order,
+    PoolView,
+    RequestJuniorWithdrawal,
+    RequestWithdrawal,
+    Seen,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +26,10 @@ class FlightyLP(Behaviour):
     cadence: int = 600
     join: int = 7200
     """Seconds from the start within which it deposits."""
+    junior: bool = False
+    """In the class that loses first and earns more; the pool must have it (vault.juniorWeight)."""
     loss: float = 0.03
-    """Fall of the share price below 1 that makes it leave."""
+    """Fall of its share's price below 1 that makes it leave."""
     least_free: float = 0.2
     """Share of NAV that is free liquidity below which it leaves."""
     afraid: bool = True
@@ -35,12 +44,14 @@ class FlightyLP(Behaviour):
         if own is None:
             return []
         if self.frightened(pool):
-            shares = rounded_down(own.lp_shares)
-            return [RequestWithdrawal(shares)] if shares >= 1.0 else []
-        return joining(own, self.capital) if seen.time - seen.start < self.join else []
+            shares = rounded_down(own.junior_shares if self.junior else own.lp_shares)
+            leave = RequestJuniorWithdrawal if self.junior else RequestWithdrawal
+            return [leave(shares)] if shares >= 1.0 else []
+        return joining(own, self.capital, self.junior) if seen.time - seen.start < self.join else []
 
     def frightened(self, pool: PoolView) -> bool:
         """Whether what the pool shows is bad news."""
-        if pool.share_price < 1.0 - self.loss or (self.afraid and pool.mode != Mode.NORMAL):
+        price = pool.junior_price if self.junior else pool.senior_price
+        if price < 1.0 - self.loss or (self.afraid and pool.mode != Mode.NORMAL):
             return True
         return pool.nav <= 0.0 or pool.free_liquidity < self.least_free * pool.nav

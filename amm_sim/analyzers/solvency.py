@@ -21,6 +21,9 @@ class Solvency:
     insolvent_at: int | None
     least_scale: float
     worst_shortfall: float
+    short_at: int | None
+    """First time at which assets and receivables were below what longs are owed: without a floor
+    of the LPs the same as ``insolvent_at``, with one later or never."""
     seconds_insolvent: int
     nav_start: float
     nav_end: float
@@ -34,16 +37,18 @@ def solvency(tape: Tape) -> Solvency:
     """Reads the pool table. An empty tape is a pool without money that never failed."""
     pool = tape.table("pool")
     if pool.is_empty():
-        return Solvency(None, 1.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0, {})
+        return Solvency(None, 1.0, 0.0, None, 0, 0.0, 0.0, 0.0, 0.0, 0, {})
     nav, scale = floats(pool, "nav"), floats(pool, "scale")
     time = pool["time"].to_numpy()
     step = np.diff(time, append=time[-1])
     failed = scale < 1.0
+    short = floats(pool, "shortfall") > 0.0
     mode = pool["mode"].to_numpy()
     return Solvency(
         insolvent_at=int(time[failed.argmax()]) if failed.any() else None,
         least_scale=float(scale.min()),
         worst_shortfall=float(floats(pool, "shortfall").max()),
+        short_at=int(time[short.argmax()]) if short.any() else None,
         seconds_insolvent=int(step[failed].sum()),
         nav_start=float(nav[0]),
         nav_end=float(nav[-1]),
@@ -71,6 +76,7 @@ def metrics(tape: Tape) -> list[Metric]:
     frozen = sum(v for k, v in s.seconds_by_mode.items() if k != Mode.NORMAL.name)
     return [
         Metric("insolvent", float(s.insolvent_at is not None), "0 or 1"),
+        Metric("assets_short", float(s.short_at is not None), "0 or 1"),
         Metric("least_payout_scale", s.least_scale, "ratio"),
         Metric("worst_shortfall", s.worst_shortfall, "quote"),
         Metric("seconds_insolvent", s.seconds_insolvent, "s"),

@@ -63,9 +63,11 @@ def point_metrics(results: Sequence[PathResult], horizon: int) -> tuple[Metric, 
     if not results:
         return ()
     insolvent = sum(r.insolvent for r in results)
+    short = int(column(results, "assets_short").sum())
     losses = column(results, "lp_loss")
     found = [
         metric("p_insolvent", "probability", wilson(insolvent, len(results))),
+        metric("p_assets_short", "probability", wilson(short, len(results))),
         metric("p_insolvent_guaranteed", "probability", clopper_pearson(insolvent, len(results))),
         metric("solvent_seconds", "s", _curve(results).mean_until(horizon)),
         metric("lp_loss_var_97.5", "ratio", quantile(losses, TAIL)),

@@ -29,6 +29,7 @@ PULL_ID = bytes.fromhex("ff61491a931112ddf1bd8147cd1b641375f79f5825126d665480874
 PUSH_DECIMALS = 8
 LISTER = DEPLOYER
 GUARDIAN = "0x00000000000000000000000000000000000d0003"
+NOBODY = "0x" + "00" * 20
 POLICIES = {
     "band": "BandPolicy",
     "interval": "IntervalPolicy",
@@ -174,11 +175,18 @@ def _plan(tables: Mapping[str, Any]) -> dict[str, str]:
         "push": "MockPushFeed",
         "pull": "MockPullFeed",
         "vol": "MockVolFeed",
+        **({"uptime": "MockUptimeFeed"} if _on_rollup(tables) else {}),
         "policy": _choice(tables, "policy", POLICIES),
         **CORE,
         **_venue_plan(_venues(tables), tables["venue"] == ROUTER),
         "lens": "PoolLens",
     }
+
+
+def _on_rollup(tables: Mapping[str, Any]) -> bool:
+    """Whether the guard asks an uptime feed of a sequencer."""
+    oracle = tables.get("oracle")
+    return isinstance(oracle, Mapping) and bool(oracle.get("sequencerGrace"))
 
 
 def _venue_plan(venues: Mapping[str, str], routed: bool) -> dict[str, str]:
@@ -281,6 +289,7 @@ def _fixed_arguments(deployment: Deployment, role: str) -> dict[str, Any]:
         "pullId": PULL_ID,
         "pushFeed": addresses["push"],
         "pullFeed": addresses["pull"],
+        "sequencerFeed": addresses.get("uptime", NOBODY),
         "volFeed": addresses["vol"],
         **{
             key: addresses[key]

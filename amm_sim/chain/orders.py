@@ -60,6 +60,8 @@ ACTIONS: Mapping[type[t.Order], tuple[str, str, Arguments]] = {
     t.EndAuction: ("auction", "end", lambda o: (o.account,)),
     t.RequestDeposit: ("vault", "requestDeposit", lambda o: (wad(o.amount),)),
     t.RequestWithdrawal: ("vault", "requestWithdrawal", lambda o: (wad(o.shares),)),
+    t.RequestJuniorDeposit: ("vault", "requestJuniorDeposit", lambda o: (wad(o.amount),)),
+    t.RequestJuniorWithdrawal: ("vault", "requestJuniorWithdrawal", lambda o: (wad(o.shares),)),
     t.ProcessQueue: ("vault", "process", lambda o: (o.count,)),
     t.PokeOracle: ("oracle", "poke", _nothing),
     t.PokeBreaker: ("breaker", "poke", _nothing),

@@ -35,6 +35,7 @@ def snake(name: str) -> str:
 def pool_row(pool: Mapping[str, Any]) -> dict[str, Any]:
     """The pool's own columns; fixed-point numbers as 18-decimal integers."""
     oracle, nav, solvency, greeks = pool["oracle"], pool["nav"], pool["solvency"], pool["greeks"]
+    tranches = pool["tranches"]
     return {
         "mode": pool["mode"],
         "oracle_mode": oracle["mode"],
@@ -53,6 +54,7 @@ def pool_row(pool: Mapping[str, Any]) -> dict[str, Any]:
         "longs": solvency["longs"],
         "shortfall": solvency["shortfall"],
         "scale": solvency["scale"],
+        "reserved": solvency["reserved"],
         "delta": greeks["delta"],
         "gamma": greeks["gamma"],
         "vega": greeks["vega"],
@@ -67,6 +69,10 @@ def pool_row(pool: Mapping[str, Any]) -> dict[str, Any]:
         "free_liquidity": pool["freeLiquidity"],
         "share_price": pool["sharePrice"],
         "total_shares": pool["totalShares"],
+        "senior_shares": tranches["seniorShares"],
+        "senior_value": tranches["seniorValue"],
+        "junior_shares": tranches["juniorShares"],
+        "junior_value": tranches["juniorValue"],
         "pending_deposits": pool["pendingDeposits"],
         "pending_withdrawals": pool["pendingWithdrawals"],
         "total_balances": pool["totalBalances"],

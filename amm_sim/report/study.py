@@ -16,12 +16,13 @@ from amm_sim.types import Metric, PointResult, StudyResult
 
 COLUMNS = (
     ("p_insolvent", "P(insolvent)"),
+    ("p_assets_short", "P(assets short)"),
     ("bad_debt_mean", "bad debt"),
     ("lp_loss_es_97.5", "ES 97.5 % of LP loss"),
     ("lp_loss_mean", "mean LP loss"),
     ("hedge_cost_mean", "hedge cost"),
 )
-DIFFERENCES = (*COLUMNS[:2], *COLUMNS[3:])
+DIFFERENCES = (COLUMNS[0], COLUMNS[2], *COLUMNS[4:])
 PALETTE = (charts.BLUE, charts.ORANGE, charts.GREEN, charts.RED, charts.PURPLE, charts.INK)
 MOST_LINES = 12
 """Points whose curves are drawn."""
@@ -30,6 +31,7 @@ NOTES = (
     "Intervals are 95 %: Wilson's for probabilities, Student's t for means.",
     "Expected shortfall has one only with ten paths in the tail. None: the sample gives none.",
     "LP loss is the fall of the LP share price over the run, as a share of its start.",
+    "Insolvent: payout scale below 1. Assets short: less than what longs are owed, floor or not.",
     "Bad debt is what accounts left beyond their collateral.",
     "All points share their random numbers: differences are paired.",
     "Nothing is corrected for comparing many points.",

@@ -131,6 +131,20 @@ class RequestWithdrawal(Order):
 
 
 @dataclass(frozen=True, slots=True)
+class RequestJuniorDeposit(Order):
+    """An LP asks to put ``amount`` quote into the class that loses first."""
+
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestJuniorWithdrawal(Order):
+    """An LP asks to redeem ``shares`` of the class that loses first."""
+
+    shares: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessQueue(Order):
     """Serve up to ``count`` requests of each LP queue."""
 

@@ -85,6 +85,9 @@ class PoolView:
     """Ordered at a venue that fills later, and not filled yet."""
     hedge_trade: float = 0.0
     """What the policy would trade now."""
+    senior_price: float = 1.0
+    """Price of a share of the only class of LPs, or of the one that loses last."""
+    junior_price: float = 1.0
     memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What follows from all this alone and one agent has already reckoned: the next need not."""
 
@@ -112,9 +115,11 @@ class AccountView:
     auction_insolvent: bool
     auction_nonce: int
     lp_shares: float
+    """Of the only class, or of the one that loses last."""
     legs: tuple[LegView, ...]
     wallet: float = math.inf
     """Quote that it holds outside the protocol; infinite if not read."""
+    junior_shares: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Auction, BookGreeks, HedgeDecision, Leg, MarginView, Mode, NavParts, OracleView, Solvency} from
+import {Auction, BookGreeks, HedgeDecision, Leg, MarginView, Mode, NavParts, OracleView, Solvency, Tranches} from
     "../types/Types.sol";
 import {SWad, Timestamp, Wad} from "../types/Units.sol";
 
@@ -49,6 +49,7 @@ interface IPoolLens {
         Wad freeLiquidity;
         Wad sharePrice;
         Wad totalShares;
+        Tranches tranches; // all zero where there is one class of LP shares
         Wad pendingDeposits;
         Wad pendingWithdrawals;
         Wad totalBalances;
@@ -63,6 +64,7 @@ interface IPoolLens {
         bool liquidatable;
         Auction auction;
         Wad lpShares;
+        Wad juniorShares;
         Wad wallet; // quote held outside the protocol
         Leg[] legs;
     }

@@ -39,6 +39,14 @@ library FeedReader {
         if (reading.conf >= reading.price) reading.valid = false;
     }
 
+    /// @notice Chainlink's uptime feed of an L2's sequencer: answer 0 = up, and since when. A feed that is sick, or that
+    /// has no valid round yet, says that it is not.
+    function uptime(address feed) internal view returns (bool up, uint256 since) {
+        (bool ok, uint256[5] memory words) = _ask(feed, IPushFeed.latestRoundData.selector, 0, 4, 160);
+        since = words[2];
+        up = ok && words[1] == 0 && since != 0 && since <= block.timestamp;
+    }
+
     function _round(address feed, uint256 scale, bytes4 selector, bytes32 argument, uint256 length)
         private
         view

@@ -27,8 +27,17 @@ library ParamBounds {
         _wad("oracle.jumpLimit", p.jumpLimit, 0, 1e18);
         _time("oracle.jumpCooldown", p.jumpCooldown, 0, 30 * DAY);
         _time("oracle.twapWindow", p.twapWindow, 60, DAY);
+        _time("oracle.sequencerGrace", p.sequencerGrace, 0, DAY);
+        _checkDispute(p);
         _order("oracle.trustedSpread", p.trustedSpread, "oracle.degradedSpread", p.degradedSpread);
         _orderTime("oracle.pushGrace", p.pushGrace, "oracle.degradedGrace", p.degradedGrace);
+    }
+
+    /// @dev When the window ends, the round that settles, or its absence, must have been there to be disputed.
+    function _checkDispute(OracleParams memory p) private pure {
+        if (p.disputeWindow.rawSeconds() == 0) return;
+        uint256 least = p.pushHeartbeat.rawSeconds() + p.pushGrace.rawSeconds() + 1;
+        _time("oracle.disputeWindow", p.disputeWindow, least, least + DAY);
     }
 
     function check(PricingParams memory p) internal pure {
@@ -118,6 +127,9 @@ library ParamBounds {
         _wad("vault.freeBuffer", p.freeBuffer, 0, 1e18);
         _wad("vault.withdrawalFee", p.withdrawalFee, 0, 0.1e18);
         _wad("vault.bandPricing", p.bandPricing, 0, 1e18);
+        _wad("vault.volBand", p.volBand, 0, 1e18);
+        _wad("vault.juniorWeight", p.juniorWeight, p.juniorWeight.isZero() ? 0 : 1e18, 100e18);
+        _wad("vault.floor", p.floor, 0, 1e18);
     }
 
     function check(HedgeParams memory p) internal pure {

@@ -8,14 +8,20 @@ import {StressMath} from "./StressMath.sol";
 
 /// What the pool's own numbers add up to; the vault and the lens calculate it from here.
 library PoolMath {
-    /// @notice What the pool has, what shorts owe it and what it owes longs.
-    function statement(Wad assets, Wad receivable, Wad longs) internal pure returns (Solvency memory s) {
+    /// @notice What the pool has, what shorts owe it, what it owes longs and what it does not pay them from.
+    function statement(Wad assets, Wad receivable, Wad longs, Wad reserved)
+        internal
+        pure
+        returns (Solvency memory s)
+    {
         s.assets = assets;
         s.shortReceivable = receivable;
         s.longs = longs;
         Wad means = assets + receivable;
         s.shortfall = longs.subFloor(means);
-        s.scale = s.shortfall.isZero() ? Wad.wrap(ONE) : means.divDown(longs);
+        s.reserved = reserved;
+        Wad open = means.subFloor(reserved);
+        s.scale = open >= longs ? Wad.wrap(ONE) : open.divDown(longs);
     }
 
     /// @notice Lowest sum over the stress nodes of the hedge's gain, less what the book then owes and what shorts could

@@ -7,6 +7,7 @@ library QueueLib {
     struct Request {
         address lp; // zero once served or cancelled
         uint64 requestedAt;
+        bool junior;
         uint256 amount; // what is left of it: quote of a deposit, shares of a withdrawal
     }
 
@@ -16,9 +17,9 @@ library QueueLib {
         mapping(uint256 => Request) items;
     }
 
-    function push(Queue storage self, address lp, uint256 amount) internal returns (uint256 index) {
+    function push(Queue storage self, address lp, uint256 amount, bool junior) internal returns (uint256 index) {
         index = self.tail++;
-        self.items[index] = Request(lp, uint64(block.timestamp), amount);
+        self.items[index] = Request(lp, uint64(block.timestamp), junior, amount);
     }
 
     function open(Request storage self) internal view returns (bool) {

@@ -56,6 +56,13 @@ library Twap {
         return a.cumulative + FixedPointMathLib.fullMulDiv(bSum - a.cumulative, time - a.time, bTime - a.time);
     }
 
+    /// @notice Time of the last record at or before `time` that the ring knows; 0 if there is none.
+    function lastBy(State storage self, uint256 time) internal view returns (uint256) {
+        if (self.time == 0 || self.time <= time) return self.time;
+        uint256 found = _at(self, _search(self, time)).time;
+        return found <= time ? found : 0;
+    }
+
     /// @dev The last observation at or before `time`.
     function _search(State storage self, uint256 time) private view returns (uint256 low) {
         low = _oldest(self);

@@ -44,7 +44,7 @@ contract ThirdPartyLens is IPoolLens {
         s.nav.cash = Wad.wrap(POOL.cash() * UNIT);
         s.nav.liability = SWad.wrap(int256(owed));
         s.nav.nav = s.nav.cash.signed() - s.nav.liability;
-        s.solvency = PoolMath.statement(s.nav.cash, Wad.wrap(0), Wad.wrap(owed));
+        s.solvency = PoolMath.statement(s.nav.cash, Wad.wrap(0), Wad.wrap(owed), Wad.wrap(0));
         s.totalShares = Wad.wrap(POOL.totalShares());
         s.sharePrice = s.totalShares.isZero() ? Wad.wrap(1e18) : s.nav.nav.positive().divDown(s.totalShares);
         s.worstStressNav = s.nav.nav;

@@ -18,6 +18,8 @@ struct OracleParams {
     Wad jumpLimit; // relative distance from the TWAP beyond which the price is degraded; 0 = off
     Seconds jumpCooldown; // how long a jump keeps the price degraded
     Seconds twapWindow; // window of the TWAP, also of the settlement fallback
+    Seconds disputeWindow; // so long after an expiry the guardian may ask for the TWAP; 0 = off: settled at once
+    Seconds sequencerGrace; // so long after an outage of the L2's sequencer nothing is priced; 0 = off
 }
 
 /// VolSurface and GreekLedger.
@@ -105,6 +107,9 @@ struct VaultParams {
     Wad freeBuffer; // share of NAV that stays free liquidity when the queue pays; 0 = off
     Wad withdrawalFee; // share of the amount
     Wad bandPricing; // 1 = withdraw at the low and deposit at the high NAV, 0 = both at mid
+    Wad volBand; // vol that a feed without any confidence may be off by; counts in low and high NAV; 0 = off
+    Wad juniorWeight; // what a junior's money earns of a gain as a multiple of a senior's; 0 = off: one class of shares
+    Wad floor; // share of the 7-day high of the share price that stays the LPs' before longs are paid; 0 = off
 }
 
 /// HedgeManager.

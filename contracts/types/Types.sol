@@ -129,7 +129,20 @@ struct Solvency {
     Wad shortReceivable; // what shorts owe, each capped at its collateral
     Wad longs; // unpaid settled longs + gross mark of open longs
     Wad shortfall; // (longs - assets - shortReceivable)^+
-    Wad scale; // clamp((assets + shortReceivable) / longs, 0, 1); 1 when nothing is owed
+    Wad scale; // clamp((assets + shortReceivable - reserved) / longs, 0, 1); 1 when nothing is owed
+    Wad reserved; // the LPs' floor: what longs are not paid from; 0 where there is none
+}
+
+/// The two classes of LP shares at some NAV; without tranches everything is senior.
+struct Tranches {
+    Wad seniorShares;
+    Wad juniorShares;
+    SWad seniorValue; // both values add up to NAV, to the wei
+    SWad juniorValue;
+    Wad seniorPrice;
+    Wad juniorPrice;
+    Wad claim; // what the seniors get before the juniors get anything
+    Wad high; // NAV above which a gain is divided; this and the claim mean something only while there are juniors
 }
 
 /// The pool's net asset value by part; nav is their sum.

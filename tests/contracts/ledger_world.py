@@ -37,6 +37,8 @@ ORACLE = {
     "jumpLimit": 0,
     "jumpCooldown": 900,
     "twapWindow": 1800,
+    "disputeWindow": 0,
+    "sequencerGrace": 0,
 }
 PRICING = {
     "impact": WAD,
@@ -168,7 +170,7 @@ def deploy_world(chain: Chain, **changes: int) -> LedgerWorld:
     driver = chain.at(chain.deploy("LedgerDriver"), "LedgerDriver")
     book["market"] = driver.address
     guard = chain.at(
-        chain.deploy("OracleGuard", book, ORACLE, push.address, pull.address, PULL_ID),
+        chain.deploy("OracleGuard", book, ORACLE, push.address, pull.address, PULL_ID, NOBODY),
         "OracleGuard",
     )
     book["oracle"] = guard.address

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from amm_sim.chain import Chain, Revert
-from amm_sim.chain.client import Contract, Receipt
+from amm_sim.chain.client import DEPLOYER, Contract, Receipt
 from amm_sim.types import Mode
 
 WAD = 10**18
@@ -35,6 +35,8 @@ PARAMS = {
     "jumpLimit": WAD * 12 // 100,
     "jumpCooldown": COOLDOWN,
     "twapWindow": WINDOW,
+    "disputeWindow": 0,
+    "sequencerGrace": 0,
 }
 GAS_BUDGET_READ = 25_000
 TRANSACTION_GAS = 21_000
@@ -84,10 +86,10 @@ def feeds(chain: Chain) -> Feeds:
     return make(chain)
 
 
-def make(chain: Chain, **changed: int) -> Feeds:
+def make(chain: Chain, uptime: str = NOBODY, **changed: int) -> Feeds:
     push = chain.deploy("MockPushFeed", 8)
     pull = chain.deploy("MockPullFeed")
-    guard = chain.deploy("OracleGuard", BOOK, {**PARAMS, **changed}, push, pull, PULL_ID)
+    guard = chain.deploy("OracleGuard", BOOK, {**PARAMS, **changed}, push, pull, PULL_ID, uptime)
     return Feeds(
         chain,
         chain.at(push, "MockPushFeed"),
@@ -225,7 +227,7 @@ def test_read_starved_of_gas_reverts_instead_of_freezing(feeds: Feeds) -> None:
 def test_read_feed_scales_are_understood(chain: Chain, decimals: int, expo: int) -> None:
     push = chain.at(chain.deploy("MockPushFeed", decimals), "MockPushFeed")
     pull = chain.at(chain.deploy("MockPullFeed"), "MockPullFeed")
-    guard = chain.deploy("OracleGuard", BOOK, PARAMS, push.address, pull.address, PULL_ID)
+    guard = chain.deploy("OracleGuard", BOOK, PARAMS, push.address, pull.address, PULL_ID, NOBODY)
     push.must("post", 4 * 10**decimals, chain.time)
     pull.must("post", PULL_ID, 4 * 10**-expo, 0, expo, chain.time)
     seen = chain.call(guard, "OracleGuard", "read")
@@ -237,7 +239,15 @@ def test_params_read_back_are_those_given(feeds: Feeds) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("pushHeartbeat", 0), ("degradedSpread", 2 * WAD), ("twapWindow", 59)]
+    ("field", "value"),
+    [
+        ("pushHeartbeat", 0),
+        ("degradedSpread", 2 * WAD),
+        ("twapWindow", 59),
+        ("sequencerGrace", 86_401),
+        ("disputeWindow", HEARTBEAT + PUSH_GRACE),
+        ("disputeWindow", HEARTBEAT + PUSH_GRACE + 86_402),
+    ],
 )
 def test_deploy_out_of_bounds_names_the_field(chain: Chain, field: str, value: int) -> None:
     with pytest.raises(Revert) as refusal:
@@ -460,6 +470,18 @@ def test_fix_settlement_round_without_a_predecessor_waits_a_day(feeds: Feeds) ->
     assert fixed["price"] == wad(2000)
 
 
+def test_fix_settlement_a_wrong_round_is_wrong_after_a_day_too(feeds: Feeds) -> None:
+    """Else whoever waits could choose the average."""
+    first = feeds.chain.time
+    feeds.guard.must("poke")
+    rounds(feeds, first, "2000", "2100", "2200", "2300")
+    expiry = first + 700
+    feeds.chain.set_time(expiry + 90_000)
+    for wrong in (0, 2, 4, 5, 2**80 - 1):
+        assert refusal_of(feeds.guard.send("fixSettlement", expiry, wrong)) == "WrongRound"
+    assert feeds.guard.call("fixSettlement", expiry, 3) == wad(2200)
+
+
 def test_fix_settlement_without_any_price_is_refused(feeds: Feeds) -> None:
     expiry = feeds.chain.time
     feeds.chain.set_time(expiry + 90_000)
@@ -484,3 +506,180 @@ def test_fix_settlement_cannot_be_chosen_by_the_moment(
             prices |= {event["price"] for event in receipt.named("SettlementFixed")}
             feeds.chain.revert(token)
     assert prices == {wad(2300)}
+
+
+# ------------------------------------------------------------------ the sequencer
+
+GRACE = 1800
+
+
+@pytest.fixture
+def rollup(chain: Chain) -> tuple[Feeds, Contract]:
+    """A guard that asks an uptime feed, 2000 accepted, and that feed."""
+    uptime = chain.at(chain.deploy("MockUptimeFeed"), "MockUptimeFeed")
+    feeds = make(chain, uptime.address, sequencerGrace=GRACE)
+    feeds.poke_at(feeds.chain.time + 10, "2000")
+    return feeds, uptime
+
+
+def test_sequencer_running_changes_nothing(rollup: tuple[Feeds, Contract]) -> None:
+    feeds, _ = rollup
+    seen = feeds.read()
+    assert (seen["mode"], seen["confidence"]) == (Mode.NORMAL, WAD)
+
+
+def test_sequencer_down_and_grace_price_nothing(rollup: tuple[Feeds, Contract]) -> None:
+    feeds, uptime = rollup
+    now = feeds.chain.time
+    uptime.must("post", False, now)
+    feeds.post("2000")
+    seen = feeds.read()
+    assert (seen["mode"], seen["confidence"], seen["price"]) == (Mode.FROZEN, 0, wad(2000))
+    back = now + 600
+    uptime.must("post", True, back)
+    for moment, mode in ((back + GRACE, Mode.FROZEN), (back + GRACE + 1, Mode.NORMAL)):
+        feeds.post_push("2000", moment - 3)
+        feeds.post_pull("2000", moment - 3)
+        feeds.chain.set_time(moment)
+        seen = feeds.read()
+        assert (seen["mode"], seen["confidence"]) == (mode, 0 if mode else WAD)
+
+
+def test_sequencer_down_prices_stay_out_of_the_twap(rollup: tuple[Feeds, Contract]) -> None:
+    feeds, uptime = rollup
+    uptime.must("post", False, feeds.chain.time)
+    time = feeds.chain.time + 60
+    feeds.poke_at(time, "1000")
+    feeds.chain.set_time(time + 1800)
+    assert feeds.guard.call("twap") == wad(2000)
+
+
+@pytest.mark.parametrize("since", ["never", "tomorrow"])
+def test_sequencer_feed_without_a_valid_round_counts_as_down(
+    rollup: tuple[Feeds, Contract], since: str
+) -> None:
+    feeds, uptime = rollup
+    uptime.must("post", True, 0 if since == "never" else feeds.chain.time + 86_400)
+    assert feeds.read()["mode"] == Mode.FROZEN
+
+
+@pytest.mark.parametrize("code", ["0xfe", "0x60006000fd", "0x", "0x60206000f3", "0x5b600056"])
+def test_sequencer_feed_that_is_sick_counts_as_down(
+    rollup: tuple[Feeds, Contract], code: str
+) -> None:
+    feeds, uptime = rollup
+    feeds.chain.rpc.call("anvil_setCode", uptime.address, code)
+    assert feeds.read()["mode"] == Mode.FROZEN
+    assert feeds.guard.send("poke").ok
+
+
+def test_sequencer_grace_zero_is_off(chain: Chain) -> None:
+    uptime = chain.at(chain.deploy("MockUptimeFeed"), "MockUptimeFeed")
+    feeds = make(chain, uptime.address, sequencerGrace=0)
+    uptime.must("post", False, feeds.chain.time)
+    feeds.poke_at(feeds.chain.time + 10, "2000")
+    assert feeds.read()["mode"] == Mode.NORMAL
+
+
+# ------------------------------------------------------------------ the dispute window
+
+DISPUTE = HEARTBEAT + PUSH_GRACE + 600
+
+
+def disputable(chain: Chain, outlier: str) -> tuple[Feeds, int]:
+    """A guard with a window; half an hour at 2000, then the round that settles says ``outlier``."""
+    guarded = make_with_guardian(chain)
+    time = guarded.chain.time + 10
+    guarded.post_push("2000", time - 3)
+    for step in range(4):
+        guarded.post_pull("2000", time + step * 600 - 3)
+        guarded.chain.rpc.call("evm_setNextBlockTimestamp", hex(time + step * 600))
+        guarded.guard.must("poke")
+    expiry = time + 2000
+    guarded.post_push(outlier, expiry + 50)
+    guarded.chain.set_time(expiry + 60)
+    return guarded, expiry
+
+
+def make_with_guardian(chain: Chain) -> Feeds:
+    push, pull = chain.deploy("MockPushFeed", 8), chain.deploy("MockPullFeed")
+    book, params = {**BOOK, "guardian": DEPLOYER}, {**PARAMS, "disputeWindow": DISPUTE}
+    guard = chain.deploy("OracleGuard", book, params, push, pull, PULL_ID, NOBODY)
+    found = (chain.at(push, "MockPushFeed"), chain.at(pull, "MockPullFeed"))
+    return Feeds(chain, *found, chain.at(guard, "OracleGuard"))
+
+
+def refusal_of(receipt: Receipt) -> str:
+    return "" if receipt.error is None else receipt.error.name
+
+
+def test_fix_settlement_waits_for_the_dispute_window(chain: Chain) -> None:
+    feeds, expiry = disputable(chain, "2010")
+    assert refusal_of(feeds.guard.send("fixSettlement", expiry, 2)) == "DisputeOpen"
+    feeds.chain.set_time(expiry + DISPUTE - 2)
+    with pytest.raises(Revert, match="DisputeOpen"):
+        feeds.guard.call("fixSettlement", expiry, 2)
+    feeds.chain.set_time(expiry + DISPUTE)
+    (fixed,) = feeds.guard.must("fixSettlement", expiry, 2).named("SettlementFixed")
+    assert (fixed["price"], fixed["fromTwap"]) == (wad(2010), False)
+
+
+def test_dispute_of_an_outlier_fixes_the_twap_for_ever(chain: Chain) -> None:
+    feeds, expiry = disputable(chain, "2500")
+    receipt = feeds.guard.must("dispute", expiry, 2, sender=DEPLOYER)
+    assert receipt.named("SettlementDisputed") == [
+        {"expiry": expiry, "round": wad(2500), "average": wad(2000)}
+    ]
+    (fixed,) = receipt.named("SettlementFixed")
+    assert (fixed["price"], fixed["fromTwap"]) == (wad(2000), True)
+    assert refusal_of(feeds.guard.send("dispute", expiry, 2, sender=DEPLOYER)) == "DisputeOver"
+    feeds.post_push("3000", feeds.chain.time)
+    feeds.chain.set_time(expiry + DISPUTE + 10)
+    assert feeds.guard.call("fixSettlement", expiry, 2) == wad(2000)
+    assert feeds.guard.call("fixSettlement", expiry, 3) == wad(2000)
+
+
+@pytest.mark.parametrize("price", ["1960", "1999", "2040"])
+def test_dispute_of_an_honest_round_is_refused(chain: Chain, price: str) -> None:
+    """Within two per cent of the average, the guardian has no say."""
+    feeds, expiry = disputable(chain, price)
+    assert refusal_of(feeds.guard.send("dispute", expiry, 2, sender=DEPLOYER)) == "NothingToDispute"
+
+
+def test_dispute_is_the_guardians_alone_and_ends(chain: Chain, user: Callable[[int], str]) -> None:
+    feeds, expiry = disputable(chain, "2500")
+    assert refusal_of(feeds.guard.send("dispute", expiry, 2, sender=user(1))) == "OnlyGuardian"
+    assert refusal_of(feeds.guard.send("dispute", expiry, 1, sender=DEPLOYER)) == "WrongRound"
+    feeds.chain.set_time(expiry + DISPUTE)
+    assert refusal_of(feeds.guard.send("dispute", expiry, 2, sender=DEPLOYER)) == "DisputeOver"
+
+
+def test_dispute_without_an_observation_before_the_expiry_is_refused(chain: Chain) -> None:
+    """An average that is older than its window would be a price that the guardian chose."""
+    feeds = make_with_guardian(chain)
+    feeds.poke_at(feeds.chain.time + 10, "2000")
+    expiry = feeds.chain.time + WINDOW + 60
+    feeds.post_push("2500", expiry + 5)
+    feeds.chain.set_time(expiry + 10)
+    assert refusal_of(feeds.guard.send("dispute", expiry, 2, sender=DEPLOYER)) == "NothingToDispute"
+
+
+def test_dispute_window_leaves_two_prices_at_most_whoever_calls_when(
+    chain: Chain, user: Callable[[int], str]
+) -> None:
+    """Every caller, round and moment: the round's price, or the average if the guardian acted."""
+    feeds, expiry = disputable(chain, "2500")
+    prices = set()
+    for delay in (70, 600, DISPUTE - 10, DISPUTE, 2 * DISPUTE, 90_000):
+        for round_id in range(4):
+            for sender in (user(1), DEPLOYER):
+                token = feeds.chain.snapshot()
+                feeds.chain.set_time(expiry + delay)
+                feeds.post_push("2600", expiry + delay)
+                if sender == DEPLOYER:
+                    feeds.guard.send("dispute", expiry, round_id, sender=sender)
+                receipt = feeds.guard.send("fixSettlement", expiry, round_id, sender=sender)
+                if receipt.ok:
+                    prices.add((sender == DEPLOYER, feeds.guard.call("settlementPrice", expiry)))
+                feeds.chain.revert(token)
+    assert prices == {(False, wad(2500)), (True, wad(2500)), (True, wad(2000))}
