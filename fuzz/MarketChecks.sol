@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ExpiryBook, Leg} from "../contracts/types/Types.sol";
+import {ExpiryBook, Leg, Tranches} from "../contracts/types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad, seriesId} from "../contracts/types/Units.sol";
 import {Tally} from "./Tally.sol";
 import {World} from "./World.sol";
@@ -79,6 +79,18 @@ abstract contract MarketChecks is World, Tally {
         uint256 scale = vault.solvency().scale.raw();
         check(scale <= 1e18, "S-1: scale at most one");
         check(vault.freeLiquidity().raw() <= vault.cash().raw(), "free liquidity is cash");
+        _checkClasses();
+    }
+
+    /// L-5, L-6: both classes together are NAV, and seniors lose nothing while juniors have anything.
+    function _checkClasses() private view {
+        SWad nav = vault.navParts().nav;
+        Tranches memory t = vault.split(nav);
+        eq(t.seniorValue.rawS() + t.juniorValue.rawS(), nav.rawS(), "L-5: senior + junior = NAV");
+        if (t.juniorShares.isZero()) return;
+        check(t.high >= t.claim, "L-6: gains count from above the claim");
+        bool touched = t.seniorValue < t.claim.signed();
+        check(!touched || t.juniorValue.rawS() <= 0, "L-6: seniors lost before the juniors were gone");
     }
 
     // ------------------------------------------------------------ helpers

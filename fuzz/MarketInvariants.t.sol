@@ -87,9 +87,10 @@ contract PoolInvariants is LifeBase {
 
     function test_life_everyActionHappensAndIsRefused() public {
         _live(2500);
-        string[12] memory names = [
+        string[14] memory names = [
             "market.deposit", "market.withdraw", "market.trade", "market.settleExpiry", "market.sweep",
-            "vault.requestDeposit", "vault.requestWithdrawal", "vault.cancel", "vault.process", "breaker.tighten",
+            "vault.requestDeposit", "vault.requestWithdrawal", "vault.requestJuniorDeposit", "vault.requestJuniorWithdrawal",
+            "vault.cancel", "vault.process", "breaker.tighten",
             "hedge.hedge", "insurance.donate"
         ];
         for (uint256 i; i < names.length; ++i) _both(names[i]);

@@ -6,7 +6,12 @@ import {Leg, Mode} from "../contracts/types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad} from "../contracts/types/Units.sol";
 import {MarketHandler} from "./MarketHandler.sol";
 
-/// The whole pool with its delays and breakers on: beside traders and liquidators LPs, guardian, lister, hedger, feeds
+interface JuniorToken {
+    function balanceOf(address) external view returns (uint256);
+    function totalSupply() external view returns (uint256);
+}
+
+/// The whole pool with two classes of LP shares and a floor, its delays and breakers on: beside traders and liquidators LPs, guardian, lister, hedger, feeds
 /// and a venue that fall ill and recover, and strangers who try what only the protocol may do.
 contract PoolHandler is MarketHandler {
     enum Illness {
@@ -49,6 +54,7 @@ contract PoolHandler is MarketHandler {
     function vaultParams() internal view override returns (VaultParams memory p) {
         p = super.vaultParams();
         (p.depositDelay, p.withdrawalDelay, p.maxWait) = (_s(1 hours), _s(2 hours), _s(2 days));
+        (p.juniorWeight, p.floor) = (_w(3e18), _w(0.3e18));
     }
 
     function oracleParams() internal view override returns (OracleParams memory p) {
@@ -180,15 +186,18 @@ contract PoolHandler is MarketHandler {
         address lp = lps[who % 2];
         uint256 wanted = amount % 4 == 0 ? (token.balanceOf(lp) + 1) * UNIT : bound(amount, 0, 50_000e18);
         if (amount % 4 != 0) token.mint(lp, wanted / UNIT);
-        bytes memory data = abi.encodeCall(vault.requestDeposit, (_w(wanted)));
-        _enter("vault.requestDeposit", lp, data);
+        if (amount % 3 == 0) _enter("vault.requestDeposit", lp, abi.encodeCall(vault.requestDeposit, (_w(wanted))));
+        else _enter("vault.requestJuniorDeposit", lp, abi.encodeCall(vault.requestJuniorDeposit, (_w(wanted))));
     }
 
     /// Up to a tenth of the pool, now and then more than is held.
     function requestWithdrawal(uint256 who, uint256 share) internal {
         address lp = lps[who % 2];
-        uint256 shares = vault.sharesOf(lp).raw() * bound(share, 0, 12) / (share % 5 == 0 ? 10 : 100);
-        _enter("vault.requestWithdrawal", lp, abi.encodeCall(vault.requestWithdrawal, (_w(shares))));
+        bool junior = who / 2 % 2 == 0;
+        uint256 held = junior ? JuniorToken(vault.junior()).balanceOf(lp) : vault.sharesOf(lp).raw();
+        uint256 shares = held * bound(share, 0, 12) / (share % 5 == 0 ? 10 : 100);
+        if (junior) _enter("vault.requestJuniorWithdrawal", lp, abi.encodeCall(vault.requestJuniorWithdrawal, (_w(shares))));
+        else _enter("vault.requestWithdrawal", lp, abi.encodeCall(vault.requestWithdrawal, (_w(shares))));
     }
 
     function _enter(string memory name, address lp, bytes memory data) private {

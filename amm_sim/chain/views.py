@@ -60,7 +60,15 @@ def pool_view(
         auction=auction,
         hedge_pending=pool["hedgePending"] / WAD,
         hedge_trade=pool["hedge"]["trade"] / WAD,
+        senior_price=class_price(pool, "senior"),
+        junior_price=class_price(pool, "junior"),
     )
+
+
+def class_price(pool: Mapping[str, Any], name: str) -> float:
+    """Price of an LP share of a class; of the only one where there are no tranches."""
+    price: int = pool["tranches"][f"{name}Price"] or pool["sharePrice"]
+    return price / WAD
 
 
 def account_view(state: Mapping[str, Any]) -> t.AccountView:
@@ -77,6 +85,7 @@ def account_view(state: Mapping[str, Any]) -> t.AccountView:
         auction_insolvent=auction["insolvent"],
         auction_nonce=auction["nonce"],
         lp_shares=state["lpShares"] / WAD,
+        junior_shares=state["juniorShares"] / WAD,
         legs=tuple(t.LegView(leg["id"], leg["size"] / WAD) for leg in state["legs"]),
         wallet=state["wallet"] / WAD,
     )

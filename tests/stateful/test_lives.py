@@ -16,7 +16,7 @@ from tests.stateful.life import Life
 from tests.stateful.world import STRANGER, TRADERS
 
 STEPS = int(os.environ.get("AMM_SIM_STEPS", "900"))
-SEED = int(os.environ.get("AMM_SIM_SEED", "1"))
+SEED = int(os.environ.get("AMM_SIM_SEED", "2"))
 CALLS = 22
 """Functions that a life calls."""
 
