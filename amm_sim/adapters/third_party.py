@@ -33,7 +33,8 @@ def _traded(e: Mapping[str, Any], who: str, size: int, cash: int) -> Named:
 
 
 def _flow(e: Mapping[str, Any]) -> dict[str, Any]:
-    return {"lp": e["lp"], "amount": e["amount"] * UNIT, "shares": e["shares"]}
+    flow = {"lp": e["lp"], "amount": e["amount"] * UNIT, "shares": e["shares"]}
+    return {**flow, "junior": False}
 
 
 def _paid(e: Mapping[str, Any]) -> Named:

@@ -16,13 +16,13 @@ from amm_sim.types import Metric, PointResult, StudyResult
 
 COLUMNS = (
     ("p_insolvent", "P(insolvent)"),
-    ("p_assets_short", "P(assets short)"),
     ("bad_debt_mean", "bad debt"),
     ("lp_loss_es_97.5", "ES 97.5 % of LP loss"),
     ("lp_loss_mean", "mean LP loss"),
     ("hedge_cost_mean", "hedge cost"),
+    ("p_assets_short", "P(assets short)"),
 )
-DIFFERENCES = (COLUMNS[0], COLUMNS[2], *COLUMNS[4:])
+DIFFERENCES = (*COLUMNS[:2], *COLUMNS[3:5])
 PALETTE = (charts.BLUE, charts.ORANGE, charts.GREEN, charts.RED, charts.PURPLE, charts.INK)
 MOST_LINES = 12
 """Points whose curves are drawn."""
