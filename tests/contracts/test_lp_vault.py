@@ -153,6 +153,26 @@ def test_withdrawal_with_an_open_book_leaves_the_share_price(pool: Pool, user: U
     assert 0 <= after - event["sharePrice"] <= 10**7
 
 
+def test_flow_while_the_anchors_are_in_doubt_is_priced_at_the_worse_side(
+    pool: Pool, user: Users
+) -> None:
+    """The feed jumps 3 points, of which the anchors follow at 8 an hour, and is 60 % sure."""
+    (expiry,) = pool.view("ledger", "expiries")
+    slice_ = {"a": WAD * 6889 // 10_000, "b": 0, "rho": 0, "m": 0, "sigma": WAD // 10}  # 0.83^2
+    pool.must(DEPLOYER, "vol", "post", expiry, slice_, WAD * 6 // 10)
+    pool.refresh()
+    gap = pool.view("surface", "status", expiry)["gap"]
+    assert WAD // 50 < gap <= WAD * 3 // 100
+    doubt = abs(pool.view("ledger", "vegaOf", expiry)) * (gap + WAD // 10 * 4 // 10) // WAD
+    nav, supply = (pool.view("vault", name) for name in ("navParts", "totalShares"))
+    low, high = ((nav["nav"] + sign * doubt) * WAD // supply for sign in (-1, 1))
+    (entry,) = pool.deposit(user(4), 1_000).named("DepositProcessed")
+    (leave,) = pool.withdraw(user(1), 1_000 * WAD).named("WithdrawalProcessed")
+    assert high - low > WAD // 10_000
+    assert entry["sharePrice"] == pytest.approx(high, abs=WAD // 10**7)
+    assert leave["sharePrice"] == pytest.approx(low, abs=WAD // 10**6)
+
+
 def test_round_trip_in_one_block_of_time_never_pays(pool: Pool, user: Users) -> None:
     before = pool.held(user(4))
     (entry,) = pool.deposit(user(4), 300_000).named("DepositProcessed")
