@@ -220,13 +220,21 @@ def load(folder: Path) -> Tape:
 
 
 def files(folder: Path) -> dict[str, list[Path]]:
-    """Table -> its files: one, or the parts of a run that is still going or was killed."""
+    """Table -> its files: one, or the whole parts of a run that is still going or was killed."""
     found = {path.stem: [path] for path in sorted(folder.glob("*.parquet"))}
-    for path in sorted((folder / "parts").glob("*-?????.parquet")):
+    parts = sorted((folder / "parts").glob("*-?????.parquet"))
+    if "blocks" not in found:  # a part ends with its blocks: what comes after is of one begun
+        whole = {_number(path) for path in parts if path.stem[:-6] == "blocks"}
+        parts = [path for path in parts if _number(path) <= max(whole, default=0)]
+    for path in parts:
         name = path.stem[:-6]
         if not (folder / f"{name}.parquet").is_file():
             found.setdefault(name, []).append(path)
     return found
+
+
+def _number(part: Path) -> int:
+    return int(part.stem[-5:])
 
 
 def _table(paths: list[Path]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from typing import Any
 from amm_sim.chain.client import DEPLOYER, Chain
 from amm_sim.chain.codec import Event, EventType
 from amm_sim.chain.deploy import LISTER, Deployment
+from amm_sim.chain.mined import Executed
 from amm_sim.chain.orders import IN_THE_NAME_OF, Transaction
 from amm_sim.chain.pool import Pool, Result
 from amm_sim.chain.values import from_decimals
@@ -99,8 +100,8 @@ class AdaptedPool(Pool):
         whose = book.get(IN_THE_NAME_OF.get(type(order), ""), sender)
         return Transaction(whose, book[role], pack(*arguments))
 
-    def _result(self, receipt: Mapping[str, Any], reasons: Mapping[str, str | None]) -> Result:
-        result = super()._result(receipt, reasons)
+    def _result(self, done: Executed) -> Result:
+        result = super()._result(done)
         return replace(result, events=tuple(self._translated(event) for event in result.events))
 
     def _translated(self, event: Event) -> Event:

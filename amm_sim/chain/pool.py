@@ -1,16 +1,14 @@
 """The port to the pool: one ordered block at a time, one batched read after it.
 
-A block is four requests in one write: a batch of ``eth_sendTransaction`` whose gas price encodes
-the rank (``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside the
-batch it is a race), the block's receipts, and one batch with every view that agents and the
-recorder need. Anvil takes up each when it has answered the one before, so receipts are decoded
-while it works on the views. Only if something reverted does a fifth fetch what it returned: Anvil
-keeps that with the transaction, so nothing is executed twice.
+A block is four requests over one connection: a batch of ``eth_sendTransaction`` whose gas price
+encodes the rank (``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside
+the batch it is a race), what the block holds, and one batch with every view that agents and the
+recorder need. None waits for the answer of the one before, but Anvil takes each up when it has
+given it: while it computes the views, results are decoded.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +18,7 @@ from amm_sim import types as t
 from amm_sim.chain.client import GAS, Chain, Sent
 from amm_sim.chain.codec import DecodedError, Event
 from amm_sim.chain.deploy import Deployment
+from amm_sim.chain.mined import Executed, asked, digest, executed
 from amm_sim.chain.orders import Encoder, Transaction
 from amm_sim.chain.records import EventRows, account_row, expiry_row, oracle_row, pool_row
 from amm_sim.chain.rpc import Answers, Request, RpcError
@@ -31,7 +30,6 @@ TOGETHER = 2
 """Accounts in one view."""
 
 
-MINED: tuple[Request, ...] = (("eth_getBlockReceipts", ["latest"]), ("eth_blockNumber", []))
 State = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
 """Exact state of the pool, and of accounts by address."""
 
@@ -54,7 +52,7 @@ class Block:
     gas: int
     results: tuple[Result, ...]
     transactions: Sequence[Transaction]
-    receipts: Sequence[Mapping[str, Any]]
+    executed: Sequence[Executed]
     state: Callable[[], State]
     """Waits for what was read: the pool, and accounts by address."""
 
@@ -75,7 +73,8 @@ class Block:
     @property
     def digest(self) -> bytes:
         """sha256 of senders, calldata, results and logs in order; no wall time, no process."""
-        return _digest(self.time, self.transactions, self.receipts, self.results)
+        errors = [None if r.error is None else (r.error.name, r.error.args) for r in self.results]
+        return digest(self.time, self.transactions, self.executed, errors)
 
 
 class Pool:
@@ -125,37 +124,34 @@ class Pool:
         Raises:
             ChainError: Anvil refused a transaction or changed the order.
         """
-        views = self._reads(accounts) if look else []
-        answers = self.chain.rpc.ahead(
-            [self._submission(transactions), [("evm_mine", [hex(time)])], MINED, views]
-        )
+        mine: Request = ("evm_mine", [hex(time)])
+        answers = self.chain.rpc.ahead([self._submission(transactions), [mine]])
+        hashes = answers.take() if transactions else []
+        _require_none_failed(hashes)
+        answers.ask(asked(hashes))
+        answers.ask(self._reads(accounts) if look else [])
         if meanwhile is not None:
             meanwhile()
-        hashes = answers.take() if transactions else []
-        _require_none_failed([*hashes, *answers.take()])
-        receipts, height = answers.take()
-        _require_order(hashes, receipts)
-        number = int(height, 16)
+        _require_none_failed(answers.take())
+        number, done = executed(hashes, answers.take())
         if self.chain.journal is not None:
             self.chain.journal += [Sent(number, s.sender, s.to, s.data) for s in transactions]
-        failed = [r["transactionHash"] for r in receipts if r["status"] != "0x1"]
         reads = _Reads(answers, tuple(accounts) if look else None)
-        reasons = reads.then([("ots_getTransactionError", [each]) for each in failed])
-        results = self._results(receipts, dict(zip(failed, reasons, strict=True)))
+        results = tuple(self._result(each) for each in done)
         return Block(
             number=number,
             time=time,
             gas=sum(result.gas for result in results),
             results=results,
             transactions=transactions,
-            receipts=receipts,
+            executed=done,
             state=lambda: self._state(number, reads),
         )
 
     def _state(self, number: int, reads: _Reads) -> State:
         if reads.accounts is None:
             return {"block": number}, {}
-        pool, states = self._unpack(reads.take())
+        pool, states = self._unpack(reads.answers.take())
         return {"block": number, **pool}, dict(zip(reads.accounts, states, strict=True))
 
     def observe(self) -> Mapping[str, Any]:
@@ -210,20 +206,11 @@ class Pool:
             else answer.message
         )
 
-    def _results(
-        self, receipts: Sequence[Mapping[str, Any]], reasons: Mapping[str, str | None]
-    ) -> tuple[Result, ...]:
-        return tuple(self._result(receipt, reasons) for receipt in receipts)
-
-    def _result(self, receipt: Mapping[str, Any], reasons: Mapping[str, str | None]) -> Result:
-        gas = int(receipt["gasUsed"], 16)
-        if receipt["status"] != "0x1":
-            data = reasons[receipt["transactionHash"]] or "0x"
-            return Result(gas, (), self.chain.codec.error(bytes.fromhex(data[2:])))
-        decode = self.chain.codec.event
-        return Result(
-            gas, tuple(e for log in receipt["logs"] if (e := decode(log)) is not None), None
-        )
+    def _result(self, done: Executed) -> Result:
+        if not done.ok:
+            return Result(done.gas, (), self.chain.codec.error(done.returned))
+        decoded = (self.chain.codec.event(log) for log in done.logs)
+        return Result(done.gas, tuple(event for event in decoded if event is not None), None)
 
     # ------------------------------------------------------------------ paths
 
@@ -283,29 +270,12 @@ class Pool:
         return self._events.row(event)
 
 
+@dataclass(frozen=True, slots=True)
 class _Reads:
-    """Views that were asked for with a block: their answers, when they are wanted."""
+    """Views that were asked for with a block; no accounts: none were."""
 
-    def __init__(self, answers: Answers, accounts: tuple[str, ...] | None) -> None:
-        self._answers, self.accounts = answers, accounts
-        self._views: list[Any] | None = None
-
-    def take(self) -> list[Any]:
-        """The views' answers."""
-        if self._views is None:
-            self._views = self._answers.take()
-        return self._views
-
-    def then(self, requests: Sequence[Request]) -> list[Any]:
-        """What is answered after the views."""
-        if not requests:
-            return []
-        self._answers.ask(requests)
-        if self.accounts is not None:
-            self.take()
-        found = self._answers.take()
-        _require_none_failed(found)
-        return found
+    answers: Answers
+    accounts: tuple[str, ...] | None
 
 
 def _floats(chain: Chain, deployment: Deployment, role: str) -> dict[str, float]:
@@ -331,31 +301,3 @@ def _require_none_failed(answers: Sequence[Any]) -> None:
     for answer in answers:
         if isinstance(answer, RpcError):
             raise answer
-
-
-def _require_order(hashes: Sequence[str], receipts: Any) -> None:
-    if isinstance(receipts, RpcError):
-        raise receipts
-    mined = [receipt["transactionHash"] for receipt in receipts]
-    if mined != list(hashes):
-        lost = len(set(hashes) - set(mined))
-        what = f"{lost} of {len(hashes)} are missing" if lost else "their order changed"
-        raise ChainError(f"a block did not hold its transactions as submitted: {what}")
-
-
-def _digest(
-    time: int,
-    transactions: Sequence[Transaction],
-    receipts: Sequence[Mapping[str, Any]],
-    results: Sequence[Result],
-) -> bytes:
-    parts = [time.to_bytes(8, "big")]
-    for transaction, receipt, result in zip(transactions, receipts, results, strict=True):
-        parts += [transaction.sender.encode(), transaction.to.encode(), transaction.data]
-        parts.append(receipt["status"].encode() + receipt["gasUsed"].encode())
-        if result.error is not None:
-            parts.append(f"{result.error.name}{sorted(result.error.args.items())}".encode())
-        for log in receipt["logs"]:
-            parts.append("".join([log["address"], *log["topics"], log["data"]]).encode())
-    joined = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-    return hashlib.sha256(joined).digest()

@@ -20,6 +20,8 @@ from amm_sim.errors import SetupError
 from amm_sim.tape import TABLES
 
 PARTS = "parts"
+LAST = "blocks"
+"""The last table of a part: with it the part is whole (``tape.files``)."""
 CHUNK = 240
 """Blocks of a part."""
 AT_ONCE = 2
@@ -92,7 +94,7 @@ class Recorder:
     def _begin_part(self) -> None:
         self._write_some(len(self._leaving))
         self._part += 1
-        for table in self.tables.values():
+        for table in sorted(self.tables.values(), key=lambda each: each.name == LAST):
             if len(table):
                 path = self.folder / PARTS / f"{table.name}-{self._part:05d}.parquet"
                 self._leaving.append((table, table.take(), path))

@@ -117,7 +117,7 @@ def test_diff_other_parameter_names_trade_and_variable(run: Path, tmp_path: Path
     assert found.before == ()
     names = {f"{change.contract}.{change.variable}" for change in found.after}
     assert f"OptionMarket._accounts[{found.left.agent}].balance" in names
-    assert {"LPVault.cash", "InsuranceFund._balance", "MockToken.balanceOf[vault]"} <= names
+    assert {"LPVault.cash", "OptionMarket._vaults", "OptionMarket._insurers"} <= names
 
 
 def test_diff_other_seed_names_the_first_block(run: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_deploy_every_policy_and_venue(chain: Chain, policy: str, venue: str) ->
         ),
         (
             {"protocol.market.premiumFe": 1},
-            r"^protocol\.market\.premiumFe = 1: unknown key, nearest is premiumFee$",
+            r"^protocol\.market\.premiumFe = 1: unknown key: did you mean premiumFee\?$",
         ),
         (
             {"protocol.market.premiumFee": "much"},
@@ -102,7 +102,7 @@ def test_deploy_every_policy_and_venue(chain: Chain, policy: str, venue: str) ->
             {"protocol.market.maxLegs": None},
             r"^protocol\.market\.maxLegs = None: missing: a Wad is needed$",
         ),
-        ({"protocol.markt.x": 1}, r"^protocol\.markt = .*unknown key, did you mean market\?$"),
+        ({"protocol.markt.x": 1}, r"^protocol\.markt = .*unknown key: did you mean market\?$"),
         (
             {"protocol.policy": "always"},
             r"^protocol\.policy = 'always': one of band, interval, threshold, none$",

@@ -80,6 +80,20 @@ def test_parts_of_a_killed_run_are_read(tmp_path: Path) -> None:
     assert whole.tables["blocks"]["block"].to_list() == list(range(2 * CHUNK + 7))
 
 
+@pytest.mark.parametrize("blocks", [CHUNK, CHUNK + 1, CHUNK + 2, 2 * CHUNK + 1])
+def test_part_that_a_kill_left_unfinished_does_not_count(tmp_path: Path, blocks: int) -> None:
+    """Every table of a killed run ends with the same block, wherever the kill came."""
+    recorder = Recorder(tmp_path / "run", {f"e{i}": {"block": pl.Int64} for i in range(5)})
+    recorder.manifest({})
+    for block in range(blocks):
+        recorder.add("blocks", {**zero_row("blocks"), "block": block})
+        for name in range(5):
+            recorder.add(f"event_e{name}", {"block": block})
+        recorder.end_block()
+    loaded = tape.load(tmp_path / "run")
+    assert {len(table) for table in loaded.tables.values()} <= {(blocks - 2) // CHUNK * CHUNK}
+
+
 def test_part_leaves_a_few_tables_a_block_and_whole(tmp_path: Path) -> None:
     """Whatever block a kill comes after: a part that is there has all of its rows."""
     events = {f"e{i}": {"block": pl.Int64} for i in range(9)}
