@@ -1,4 +1,5 @@
-"""Gas of what users and keepers do in the real protocol with base parameters; writes market.json.
+"""Gas of what users and keepers do in the real protocol with base parameters; writes market.json
+and, with the ledger's, gas.json: named actions and bytecode sizes.
 
 Transactions as a public chain would charge them: 21,000, calldata, cold storage. The pool has three
 expiries of 12 strikes, six of them traded; accounts trade for the second time.
@@ -29,7 +30,25 @@ STRIKES = [1400.0 + 100 * i for i in range(12)]
 CHANGES = {"vault.depositDelay": 0, "oracle.jumpLimit": 0}
 USERS = [f"0x{0xA000 + i:040x}" for i in range(12)]
 LP, LONG, SHORT, BIDDER, *CROWD = USERS
-CONTRACTS = ("OptionMarket", "TradeRules", "MarginEngine", "LiquidationAuction", "InsuranceFund")
+CONTRACTS = (
+    "OptionMarket",
+    "TradeRules",
+    "GreekLedger",
+    "LedgerTrade",
+    "LedgerRefresh",
+    "VolSurface",
+    "OracleGuard",
+    "MarginEngine",
+    "LiquidationAuction",
+    "InsuranceFund",
+    "LPVault",
+    "HedgeManager",
+    "HedgeRouter",
+    "CircuitBreaker",
+    "PoolLens",
+)
+QUEUE = 4
+"""Withdrawals that are served in one call."""
 TARGETS = {
     "trade, long": 180_000,
     "trade, short": 260_000,
@@ -37,6 +56,7 @@ TARGETS = {
     "margin of 8 legs": 450_000,
     "auction bid": 280_000,
     "settlement of one position": 90_000,
+    "LP queue item": 120_000,
 }
 
 
@@ -135,6 +155,24 @@ def margins(pool: Pool, boards: Sequence[int]) -> dict[str, int]:
     }
 
 
+def views(pool: Pool, _: Sequence[int]) -> dict[str, int]:
+    """What off-chain readers ask every block."""
+    return {"pool snapshot": pool.must(DEPLOYER, "lens", "snapshot").gas - 21_000}
+
+
+def queue(pool: Pool, _: Sequence[int]) -> dict[str, int]:
+    """Withdrawals of several LPs, served together."""
+    users = CROWD[:QUEUE]
+    for user in users:
+        pool.must(user, "vault", "requestDeposit", 10_000 * WAD)
+    for user in users:
+        pool.must(user, "vault", "requestWithdrawal", 1_000 * WAD)
+    pool.move_to(pool.chain.time + 259_200, 2000.0)
+    served = pool.must(DEPLOYER, "vault", "process", QUEUE)
+    assert len(served.named("WithdrawalProcessed")) == QUEUE
+    return {"LP queue item": served.gas // QUEUE}
+
+
 def auction(pool: Pool, boards: Sequence[int]) -> dict[str, int]:
     """A short of ten calls in one leg, bid for once."""
     victim = CROWD[1]
@@ -166,14 +204,19 @@ def settlement(pool: Pool, boards: Sequence[int]) -> dict[str, int]:
     }
 
 
+LIVES = ((trades, margins, views, auction, settlement), (queue,))
+"""Parts that share a world, in order."""
+
+
 def measure() -> dict[str, Any]:
     artifacts = Artifacts()
-    with Chain(Anvil(START), artifacts) as chain:
-        pool, boards = world(chain)
-        gas: dict[str, int] = {}
-        for part in (trades, margins, auction, settlement):
-            gas |= part(pool, boards)
-        sizes = {name: artifacts[name].size for name in CONTRACTS}
+    gas: dict[str, int] = {}
+    for life in LIVES:
+        with Chain(Anvil(START), artifacts) as chain:
+            pool, boards = world(chain)
+            for part in life:
+                gas |= part(pool, boards)
+    sizes = {name: artifacts[name].size for name in CONTRACTS}
     return {"gas": gas, "targets": TARGETS, "bytes": sizes}
 
 

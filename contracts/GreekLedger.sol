@@ -14,7 +14,6 @@ import {LedgerStore} from "./libraries/LedgerStore.sol";
 import {LedgerTrade} from "./libraries/LedgerTrade.sol";
 import {LedgerViews} from "./libraries/LedgerViews.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
-import {StressMath} from "./libraries/StressMath.sol";
 import {PricingParams} from "./types/Params.sol";
 import {Addresses, BookChange, BookGreeks, ExpiryBook, OptionGreeks} from "./types/Types.sol";
 import {ONE, SWad, SeriesId, Timestamp, Wad, YEAR, blockTime, seriesId} from "./types/Units.sol";
@@ -209,15 +208,8 @@ contract GreekLedger is IGreekLedger {
         greeks = Black76.greeks(spot.raw(), strike, left, iv.raw());
     }
 
-    function nodeValues(SeriesId id) external view returns (Wad[8] memory out) {
-        LedgerStore.Entry storage e = _entry(id.expiryOf());
-        uint256 strike = strikeOf(id).raw();
-        StressMath.State memory s = StressMath.stateOf(e.refSpotOf(), id.expiryOf().since(Timestamp.wrap(e.refTime)));
-        uint256[8] memory values = StressMath.calls(s, strike, e.volAt(id.strikeIndexOf(), e.refShiftOf()).raw());
-        if (!id.isCallOf()) StressMath.toPuts(values, e.refSpotOf(), strike);
-        for (uint256 i; i < StressMath.NODES; ++i) {
-            out[i] = Wad.wrap(values[i]);
-        }
+    function nodeValues(SeriesId id) external view returns (Wad[8] memory) {
+        return LedgerRefresh.nodeValues(_entry(id.expiryOf()), id, strikeOf(id).raw());
     }
 
     function strikeOf(SeriesId id) public view returns (Wad) {

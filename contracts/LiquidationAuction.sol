@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {ERC20} from "solady/tokens/ERC20.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {ILiquidationAuction} from "./interfaces/ILiquidationAuction.sol";
 import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
@@ -12,22 +13,32 @@ import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {AuctionMath} from "./libraries/AuctionMath.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
-import {AuctionParams} from "./types/Params.sol";
+import {AuctionParams, MarginParams} from "./types/Params.sol";
 import {Addresses, Auction, BidPreview, Leg, MarginView, Mode, OracleView} from "./types/Types.sol";
 import {ONE, SWad, Seconds, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
 contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     using AuctionMath for AuctionParams;
+    using SafeCastLib for uint256;
     using TokenUnits for uint256;
 
     /// @dev What a bid is calculated from.
     struct Case {
         AuctionParams p;
+        Wad spot;
         Auction auction; // as it stands after it may have turned insolvent
         bool turned;
         Leg[] legs;
         MarginView margin;
         Wad fixed_; // part of the buffer margin that does not shrink with the positions
+    }
+
+    /// @dev An Auction in one slot.
+    struct Slot {
+        Timestamp startedAt;
+        bool insolvent;
+        uint32 nonce;
+        uint128 received;
     }
 
     Timestamp private constant NONE = Timestamp.wrap(0);
@@ -39,7 +50,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     IInsuranceFund private immutable INSURANCE;
     address private immutable PARAMS;
 
-    mapping(address => Auction) private _auctions;
+    mapping(address => Slot) private _auctions;
     uint256 public liveInsolvent;
 
     constructor(Addresses memory book, AuctionParams memory params_) {
@@ -56,20 +67,25 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         return abi.decode(SSTORE2.read(PARAMS), (AuctionParams));
     }
 
-    function auctionOf(address account) external view returns (Auction memory) {
-        return _auctions[account];
+    function auctionOf(address account) public view returns (Auction memory) {
+        Slot memory a = _auctions[account];
+        return Auction(a.startedAt, a.insolvent, a.nonce, Wad.wrap(a.received));
+    }
+
+    function _put(address account, Auction memory a) private {
+        _auctions[account] = Slot(a.startedAt, a.insolvent, a.nonce, a.received.raw().toUint128());
     }
 
     // ------------------------------------------------------------ start and end
 
     function start(address account) external nonReentrant {
         _price();
-        Auction memory a = _auctions[account];
+        Auction memory a = auctionOf(account);
         if (_isLive(a)) return _turn(account, a);
         (bool below, MarginView memory m) = MARGIN.liquidatable(account);
         if (!below) revert Healthy(account, m.equity, m.maintenanceMargin);
         bool insolvent = params().isInsolvent(m.equity, Wad.wrap(0));
-        _auctions[account] = Auction(blockTime(), insolvent, a.nonce + 1, Wad.wrap(0));
+        _put(account, Auction(blockTime(), insolvent, a.nonce + 1, Wad.wrap(0)));
         if (insolvent) ++liveInsolvent;
         emit AuctionStarted(account, m.equity, m.maintenanceMargin, insolvent);
     }
@@ -79,7 +95,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         MarginView memory m = MARGIN.marginOf(account);
         if (a.insolvent || !params().isInsolvent(m.equity, a.received)) revert AuctionLive(account);
         (a.insolvent, a.startedAt) = (true, blockTime());
-        _auctions[account] = a;
+        _put(account, a);
         _countTurn(account, m.equity);
     }
 
@@ -89,16 +105,16 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     }
 
     function end(address account) external nonReentrant {
-        if (!_isLive(_auctions[account])) revert NoAuction(account);
+        if (!_isLive(auctionOf(account))) revert NoAuction(account);
         MarginView memory m = MARGIN.marginOf(account);
         if (!_isHealthy(m)) revert AuctionLive(account);
         _end(account, true);
     }
 
     function _end(address account, bool healthy) private {
-        Auction memory a = _auctions[account];
+        Auction memory a = auctionOf(account);
         if (a.insolvent) --liveInsolvent;
-        _auctions[account] = Auction(NONE, false, a.nonce, Wad.wrap(0));
+        _put(account, Auction(NONE, false, a.nonce, Wad.wrap(0)));
         emit AuctionEnded(account, healthy);
     }
 
@@ -125,7 +141,8 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     }
 
     function _case(address account, Wad spot) private view returns (Case memory c) {
-        c.auction = _auctions[account];
+        c.spot = spot;
+        c.auction = auctionOf(account);
         if (!_isLive(c.auction)) revert NoAuction(account);
         c.p = params();
         c.legs = MARKET.legsOf(account);
@@ -140,8 +157,9 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         for (uint256 i; i < legs.length; ++i) {
             if (legs[i].size.isNegative()) ++shorts;
         }
-        Wad charge = Wad.wrap(MARGIN.params().positionCharge.raw() * shorts);
-        return charge + charge.mulUp(MARGIN.params().buffer);
+        MarginParams memory p = MARGIN.params();
+        Wad charge = Wad.wrap(p.positionCharge.raw() * shorts);
+        return charge + charge.mulUp(p.buffer);
     }
 
     function _nothing(Case memory c) private view returns (BidPreview memory b) {
@@ -178,7 +196,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     function _store(address account, Case memory c, BidPreview memory b) private {
         ++c.auction.nonce;
         c.auction.received = c.auction.received + b.payment.positive();
-        _auctions[account] = c.auction;
+        _put(account, c.auction);
     }
 
     /// @dev The solvent leg keeps what earlier bids paid in; the insolvent leg hands everything over.
@@ -186,14 +204,14 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         Wad keep = b.insolvent ? Wad.wrap(0) : c.auction.received - b.payment.positive();
         if (b.insolvent && !b.payment.isZeroS()) INSURANCE.payBounty(address(MARKET), b.payment.absS());
         Wad insured = Wad.wrap(b.penalty.mulDown(c.p.insurancePart).raw().floorUnit(UNIT));
-        MARKET.moveSlice(account, msg.sender, b.fraction, keep, b.payment, insured, b.penalty - insured);
+        MARKET.moveSlice(account, msg.sender, b.fraction, keep, b.payment, insured, b.penalty - insured, c.spot);
     }
 
     // ------------------------------------------------------------ the pool closes
 
     function closeInsolvent(address account) external nonReentrant {
         _price();
-        Auction memory a = _auctions[account];
+        Auction memory a = auctionOf(account);
         if (!_isLive(a)) revert NoAuction(account);
         AuctionParams memory p = params();
         uint256 elapsed = _elapsed(a);

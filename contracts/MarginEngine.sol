@@ -9,6 +9,7 @@ import {Black76} from "./libraries/Black76.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
+import {StressMath} from "./libraries/StressMath.sol";
 import {MarginParams} from "./types/Params.sol";
 import {Addresses, Leg, MarginView, OracleView} from "./types/Types.sol";
 import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
@@ -141,20 +142,29 @@ contract MarginEngine is IMarginEngine {
     function _exposure(Sum memory sum, Wad balance) private pure returns (Wad current, Wad[8] memory nodes) {
         int256 cover = balance.signed().rawS();
         current = SWad.wrap(sum.mark - cover).positive();
-        if (!sum.shorts || _covered(sum, balance.raw())) return (current, nodes);
+        if (!sum.shorts) return (current, nodes);
+        StressMath.State[] memory states = _stressStates(sum);
+        if (_covered(sum, states, balance.raw())) return (current, nodes);
         int256[8] memory debts;
         for (uint256 i; i < sum.count; ++i) {
-            _addNodes(debts, sum.groups[i].nodeDebts());
+            _addNodes(debts, sum.groups[i].nodeDebts(states[i]));
         }
         for (uint256 i; i < 8; ++i) {
             nodes[i] = SWad.wrap(debts[i] + sum.fixed_ - cover).positive();
         }
     }
 
-    function _covered(Sum memory sum, uint256 balance) private pure returns (bool) {
+    function _stressStates(Sum memory sum) private pure returns (StressMath.State[] memory states) {
+        states = new StressMath.State[](sum.count);
+        for (uint256 i; i < sum.count; ++i) {
+            states[i] = StressMath.stateOf(sum.groups[i].spot, sum.groups[i].secondsLeft);
+        }
+    }
+
+    function _covered(Sum memory sum, StressMath.State[] memory states, uint256 balance) private pure returns (bool) {
         uint256 bound = SWad.wrap(sum.fixed_).positive().raw();
         for (uint256 i; i < sum.count; ++i) {
-            bound += sum.groups[i].nodeBound();
+            bound += sum.groups[i].nodeBound(states[i]);
         }
         return bound <= balance;
     }

@@ -252,7 +252,7 @@ contract OptionMarketTest is MarketBase {
 
     function test_moveSlice_byAStranger_isRefused() public {
         vm.expectPartialRevert(IOptionMarket.OnlyAuction.selector);
-        market.moveSlice(ALICE, BOB, Wad.wrap(1e18), Wad.wrap(0), SWad.wrap(0), Wad.wrap(0), Wad.wrap(0));
+        market.moveSlice(ALICE, BOB, Wad.wrap(1e18), Wad.wrap(0), SWad.wrap(0), Wad.wrap(0), Wad.wrap(0), Wad.wrap(2000e18));
         vm.expectPartialRevert(IOptionMarket.OnlyAuction.selector);
         market.closeForPool(ALICE, Wad.wrap(1e18));
     }

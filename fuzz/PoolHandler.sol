@@ -271,7 +271,7 @@ contract PoolHandler is MarketHandler {
     function _stealSlice(address thief, address victim) private {
         Wad none = _w(0);
         bytes memory data =
-            abi.encodeCall(market.moveSlice, (victim, thief, _w(1e18), none, SWad.wrap(0), none, none));
+            abi.encodeCall(market.moveSlice, (victim, thief, _w(1e18), none, SWad.wrap(0), none, none, _w(2000e18)));
         refused("market.moveSlice", thief, address(market), data);
     }
 }

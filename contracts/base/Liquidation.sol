@@ -25,9 +25,8 @@ abstract contract Liquidation is Settlement {
     }
 
     function moveSlice(
-        address from, address to, Wad fraction, Wad keep, SWad payment, Wad toInsurance, Wad toVault
+        address from, address to, Wad fraction, Wad keep, SWad payment, Wad toInsurance, Wad toVault, Wad spot
     ) external onlyAuction nonReentrant {
-        Wad spot = ORACLE.read().price;
         _requireLive(from);
         _enlist(to);
         _moveLegs(from, to, fraction.raw());

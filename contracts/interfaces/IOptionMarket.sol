@@ -88,9 +88,9 @@ interface IOptionMarket {
 
     /// @notice Moves `fraction` of all legs and of the balance less `keep` from one account to another; `payment`
     /// flows from `to` to `from` (negative: the insurance fund has paid `to` instead). `penalty` leaves `to` for
-    /// the insurance fund and the vault. `to` must meet its initial margin afterwards.
+    /// the insurance fund and the vault. `to` must meet its initial margin at `spot` afterwards.
     function moveSlice(
-        address from, address to, Wad fraction, Wad keep, SWad payment, Wad toInsurance, Wad toVault
+        address from, address to, Wad fraction, Wad keep, SWad payment, Wad toInsurance, Wad toVault, Wad spot
     ) external;
 
     /// @notice The pool closes an account at `volFactor` times its vols; what the balance cannot pay is bad debt.

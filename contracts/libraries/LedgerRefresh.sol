@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ONE, Timestamp, blockTime} from "../types/Units.sol";
+import {ONE, SeriesId, Timestamp, Wad, blockTime} from "../types/Units.sol";
 import {BookMath} from "./BookMath.sol";
 import {Curvature} from "./Curvature.sol";
 import {DualCost} from "./DualCost.sol";
@@ -38,6 +38,20 @@ library LedgerRefresh {
         BookMath.Book memory x = e.load(spot, expiry.since(blockTime()), maxShift);
         (int256 u, BookMath.Sums memory s) = _revalue(x, e.shiftOf());
         return BookMath.liability(x, s, u);
+    }
+
+    /// @notice Value of one contract of a series at the stress nodes of its expiry.
+    function nodeValues(LedgerStore.Entry storage e, SeriesId id, uint256 strike)
+        external
+        view
+        returns (Wad[8] memory out)
+    {
+        StressMath.State memory s = StressMath.stateOf(e.refSpotOf(), id.expiryOf().since(Timestamp.wrap(e.refTime)));
+        uint256[8] memory values = StressMath.calls(s, strike, e.volAt(id.strikeIndexOf(), e.refShiftOf()).raw());
+        if (!id.isCallOf()) StressMath.toPuts(values, e.refSpotOf(), strike);
+        for (uint256 i; i < StressMath.NODES; ++i) {
+            out[i] = Wad.wrap(values[i]);
+        }
     }
 
     /// @dev The maximiser and the sums there.

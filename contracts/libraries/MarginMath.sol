@@ -29,6 +29,14 @@ library MarginMath {
         uint256 states; // to be priced, one bit each
     }
 
+    struct Leg {
+        uint256 strike;
+        int256 size;
+        bool isCall;
+        int256 ln; // of spot over strike, Q96
+        uint256[3] totals; // total volatilities: flat, up, down; Q96
+    }
+
     struct Requirement {
         int256 mark; // debt now
         uint256 initial;
@@ -78,8 +86,7 @@ library MarginMath {
     }
 
     /// @notice An upper bound of the debt at any stress node: longs aside, every short leg where it is dearest.
-    function nodeBound(Group memory g) internal pure returns (uint256 bound) {
-        StressMath.State memory s = StressMath.stateOf(g.spot, g.secondsLeft);
+    function nodeBound(Group memory g, StressMath.State memory s) internal pure returns (uint256 bound) {
         for (uint256 i; i < g.sizes.length; ++i) {
             if (g.sizes[i] >= 0) continue;
             uint256 most = StressMath.most(s, g.strikes[i].raw(), g.vols[i].raw(), g.calls[i]);
@@ -88,8 +95,7 @@ library MarginMath {
     }
 
     /// @notice Debts at the ledger's eight stress nodes, built on the state of now.
-    function nodeDebts(Group memory g) internal pure returns (int256[8] memory debts) {
-        StressMath.State memory s = StressMath.stateOf(g.spot, g.secondsLeft);
+    function nodeDebts(Group memory g, StressMath.State memory s) internal pure returns (int256[8] memory debts) {
         for (uint256 i; i < g.sizes.length; ++i) {
             uint256[8] memory values = StressMath.calls(s, g.strikes[i].raw(), g.vols[i].raw());
             if (!g.calls[i]) StressMath.toPuts(values, g.spot, g.strikes[i].raw());
@@ -125,7 +131,9 @@ library MarginMath {
         grid.states = _states(g);
         for (uint256 i; i < g.sizes.length; ++i) {
             Black76.checkRange(grid.spots[SPOTS - 1], g.strikes[i].raw());
-            _addLeg(debts, grid, _totals(grid, g.vols[i], p), g.strikes[i].raw(), g.sizes[i], g.calls[i]);
+            uint256 strike = g.strikes[i].raw();
+            int256 ln = Black76.lnRatio(g.spot, strike);
+            _addLeg(debts, grid, Leg(strike, g.sizes[i], g.calls[i], ln, _totals(grid, g.vols[i], p)));
         }
     }
 
@@ -165,41 +173,41 @@ library MarginMath {
         totals[2] = _total(VolShock.down(vol, grid.scale, p.volDown), grid.root);
     }
 
-    /// @dev The hot loop: array places are computed, not checked. No overflow either: a size is below 2^63 lots of
+    /// @dev The hot loops: array places are computed, not checked. No overflow either: a size is below 2^63 lots of
     /// 1e12, a price below 2^96, there are 8 legs.
-    function _addLeg(
-        int256[STATES] memory debts, Grid memory grid, uint256[3] memory totals, uint256 strike, int256 size, bool isCall
-    ) private pure {
+    function _addLeg(int256[STATES] memory debts, Grid memory grid, Leg memory leg) private pure {
         unchecked {
-            int256 ln = Black76.lnRatio(grid.spots[3], strike);
             uint256 states = grid.states;
             for (uint256 place; states != 0; (++place, states >>= 3)) {
-                uint256 row = states & 7;
-                if (row == 0) continue;
-                (uint256 spot, int256 moved) = _stateOf(grid, place);
-                for (uint256 s = 3 * place; row != 0; (++s, row >>= 1)) {
-                    if (row & 1 == 0) continue;
-                    int256 owed = size * _value(spot, strike, ln + moved, _pick(totals, s - 3 * place), isCall);
-                    assembly ("memory-safe") {
-                        let at := add(debts, shl(5, s))
-                        mstore(at, sub(mload(at), owed))
-                    }
-                }
+                if (states & 7 != 0) _addRow(debts, grid, leg, place, states & 7);
             }
         }
     }
 
-    function _stateOf(Grid memory grid, uint256 place) private pure returns (uint256 spot, int256 ln) {
+    /// @dev The states of one spot.
+    function _addRow(int256[STATES] memory debts, Grid memory grid, Leg memory leg, uint256 place, uint256 row)
+        private
+        pure
+    {
         (uint256[SPOTS] memory spots, int256[SPOTS] memory lns) = (grid.spots, grid.lns);
-        assembly ("memory-safe") {
-            spot := mload(add(spots, shl(5, place)))
-            ln := mload(add(lns, shl(5, place)))
-        }
-    }
-
-    function _pick(uint256[3] memory totals, uint256 i) private pure returns (uint256 total) {
-        assembly ("memory-safe") {
-            total := mload(add(totals, shl(5, i)))
+        uint256[3] memory totals = leg.totals;
+        unchecked {
+            for (uint256 i; row != 0; (++i, row >>= 1)) {
+                if (row & 1 == 0) continue;
+                uint256 spot;
+                int256 ln = leg.ln;
+                uint256 total;
+                assembly ("memory-safe") {
+                    spot := mload(add(spots, shl(5, place)))
+                    ln := add(ln, mload(add(lns, shl(5, place))))
+                    total := mload(add(totals, shl(5, i)))
+                }
+                int256 owed = leg.size * _value(spot, leg.strike, ln, total, leg.isCall);
+                assembly ("memory-safe") {
+                    let at := add(debts, shl(5, add(mul(3, place), i)))
+                    mstore(at, sub(mload(at), owed))
+                }
+            }
         }
     }
 
