@@ -1,5 +1,4 @@
-"""Gas of what users and keepers do in the real protocol with base parameters; writes market.json
-and, with the ledger's, gas.json: named actions and bytecode sizes.
+"""Gas of what users and keepers do in the real protocol with base parameters; writes market.json.
 
 Transactions as a public chain would charge them: 21,000, calldata, cold storage. The pool has three
 expiries of 12 strikes, six of them traded; accounts trade for the second time.

@@ -29,12 +29,7 @@ library AnchorPack {
         return uint32(words[i / 4] >> 64 * (i % 4));
     }
 
-    /// @notice Anchor and weight of strike i, wads.
-    function strikeAt(uint256[3] memory words, uint256 i) internal pure returns (uint256 vol, uint256 weight) {
-        uint256 lane = words[i / 4] >> 64 * (i % 4);
-        return (uint32(lane) * VOL_UNIT, uint32(lane >> 32) * WEIGHT_UNIT);
-    }
-
+    /// @notice Anchors of `count` strikes, wads.
     function vols(uint256[3] memory words, uint256 count) internal pure returns (Wad[] memory anchors) {
         anchors = new Wad[](count);
         for (uint256 i; i < count; ++i) {
@@ -42,16 +37,19 @@ library AnchorPack {
         }
     }
 
+    /// @notice Anchors and weights of `count` strikes, wads.
     function unpack(uint256[3] memory words, uint256 count)
         internal
         pure
         returns (Wad[] memory vols, Wad[] memory weights)
     {
-        vols = new Wad[](count);
-        weights = new Wad[](count);
-        for (uint256 i; i < count; ++i) {
-            (uint256 vol, uint256 weight) = strikeAt(words, i);
-            (vols[i], weights[i]) = (Wad.wrap(vol), Wad.wrap(weight));
+        (vols, weights) = (new Wad[](count), new Wad[](count));
+        uint256 word;
+        unchecked {
+            for (uint256 i; i < count; (++i, word >>= 64)) {
+                if (i & 3 == 0) word = words[i >> 2];
+                (vols[i], weights[i]) = (Wad.wrap(uint32(word) * VOL_UNIT), Wad.wrap(uint32(word >> 32) * WEIGHT_UNIT));
+            }
         }
     }
 }

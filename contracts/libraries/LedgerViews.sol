@@ -47,9 +47,13 @@ library LedgerViews {
     {
         uint256 n = LedgerStore.countOf(data);
         (strikes, net) = (new Wad[](n), new SWad[](n));
-        for (uint256 i; i < n; ++i) {
-            strikes[i] = Wad.wrap(LedgerStore.strikeOf(data, i));
-            net[i] = SWad.wrap(int256(int64(uint64(e.net[i / 4] >> 64 * (i % 4)))) * int256(BookMath.LOT));
+        uint256 word;
+        unchecked {
+            for (uint256 i; i < n; (++i, word >>= 64)) {
+                if (i & 3 == 0) word = e.net[i >> 2];
+                strikes[i] = Wad.wrap(LedgerStore.strikeOf(data, i));
+                net[i] = SWad.wrap(int64(uint64(word)) * int256(BookMath.LOT));
+            }
         }
     }
 }
