@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from amm_sim.analyzers.frames import event_count, event_sum, floats
+from amm_sim.analyzers.hedging import hedge_cost
 from amm_sim.tape import Tape
 from amm_sim.types import Metric
 
@@ -43,7 +44,7 @@ def metrics(tape: Tape) -> list[Metric]:
     bought, sold = trades(tape)
     txs = tape.table("txs")
     fees = event_sum(tape, "traded", "result_fee")
-    cost = event_sum(tape, "hedged", "cost")
+    cost = hedge_cost(tape)
     return [
         Metric("transactions", len(txs), "count"),
         Metric("refused", len(txs.filter(pl.col("status") == "refused")), "count"),
@@ -58,7 +59,7 @@ def metrics(tape: Tape) -> list[Metric]:
             "hedge_cost",
             cost,
             "quote",
-            method="sum of |fill - oracle| times size, signed against the pool",
+            method="size times (fill - true spot), + the pool paid",
         ),
         Metric("fees_less_hedge_cost", fees - cost, "quote"),
     ]

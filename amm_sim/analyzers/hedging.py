@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from amm_sim.analyzers.frames import Floats, event_by_block, floats
 from amm_sim.tape import Tape
@@ -63,6 +64,24 @@ def tracking(tape: Tape, period: int = HOUR) -> Tracking:
     return Tracking(
         spread, unhedged, spread / unhedged if unhedged > 0 else 1.0, float(net.max()), len(total)
     )
+
+
+def hedge_cost(tape: Tape) -> float:
+    """What the pool paid for its hedges beyond the true spot of their moment, in quote.
+
+    Against the oracle, which may be late, a hedge can look cheap that was dear; that price counts
+    only where the truth was not recorded.
+    """
+    frame = tape.event("hedged")
+    if frame is None:
+        return 0.0
+    told = floats(frame, "cost")
+    truth = tape.table("market").select("time", pl.col("spot").alias("truth"))
+    if "price" not in frame.columns or truth.is_empty():
+        return float(told.sum())
+    joined = frame.join(truth, on="time", how="left", maintain_order="left")
+    paid = floats(joined, "size") * (floats(joined, "price") - floats(joined, "truth"))
+    return float(np.where(np.isnan(paid), told, paid).sum())
 
 
 def internalised(tape: Tape) -> float:

@@ -13,7 +13,7 @@ from amm_sim.analyzers import activity, evaluate, explain, hedging, losses, solv
 from amm_sim.pricing.black76 import price
 from amm_sim.tape import TABLES, Tape
 from amm_sim.units import YEAR, to_wad
-from tests.amm_sim.analyzers.tapes import HOUR, START, crash_tape, empty_tape, frame
+from tests.amm_sim.analyzers.tapes import HOUR, START, crash_tape, empty_tape, event, frame
 
 
 def test_solvency_of_crash_finds_first_failure_and_depth() -> None:
@@ -62,6 +62,19 @@ def test_activity_metrics_count_sides_and_costs() -> None:
     assert found["fees"] == 10
     assert found["hedge_cost"] == 0.5
     assert found["fees_less_hedge_cost"] == 9.5
+
+
+def test_hedge_cost_is_measured_against_the_truth_not_the_late_oracle() -> None:
+    # bought 2 at 190, sold 1 at 170; the oracle said 200 and 165, the truth was 185 and 172
+    fills = event(
+        "hedged",
+        {"block": 1, "time": 100, "size": Decimal(2), "price": Decimal(190), "cost": Decimal(-20)},
+        {"block": 2, "time": 160, "size": Decimal(-1), "price": Decimal(170), "cost": Decimal(-5)},
+    )
+    market = frame(TABLES["market"], [{"time": 100, "spot": 185.0}, {"time": 160, "spot": 172.0}])
+    seen = Tape({}, dict([fills, ("market", market)]))
+    assert hedging.hedge_cost(seen) == 2 * 5 + 1 * 2
+    assert hedging.hedge_cost(Tape({}, dict([fills]))) == -25
 
 
 def test_hedge_profit_excludes_margin_transfers() -> None:
