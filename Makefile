@@ -35,6 +35,12 @@ fuzz-deep: setup  ## Repeat the invariant runs with new seeds for MINUTES=60; pr
 lives: build  ## Run the Python state machine over the contracts for STEPS steps (20000)
 	AMM_SIM_STEPS=$(or $(STEPS),20000) $(BIN)/pytest -s -n 0 tests/stateful $(ARGS)
 
+mutation: build  ## Plant bugs for MINUTES=60, see which tests find them; resumes benchmarks/mutation.jsonl
+	$(BIN)/python -m tools.mutation --minutes $(MINUTES) $(ARGS)
+
+static: setup  ## Slither: no finding of high or medium impact that docs/static_analysis.md does not argue
+	tools/static.sh
+
 check: setup  ## Lint, formatting and strict types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,6 +52,9 @@ format: setup  ## Format the Python sources and mend what the linter can mend
 
 bench: build  ## Run the benchmarks: gas, speed, accuracy
 	@for script in $(wildcard benchmarks/bench_*.py); do echo "[bench] $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-contracts: build  ## Accuracy, gas and sizes of the contracts beside published pricers; renew benchmarks/gas.json
+	$(BIN)/python -m benchmarks.contracts
 
 docs: build  ## Write the generated pages of docs/
 	@for script in $(wildcard docs/generate_*.py); do echo "[docs] $$script"; $(BIN)/python $$script || exit 1; done

@@ -9,6 +9,7 @@ import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {ILPVault} from "./interfaces/ILPVault.sol";
 import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
+import {ExactTransfer} from "./libraries/ExactTransfer.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {InsuranceParams} from "./types/Params.sol";
@@ -17,6 +18,7 @@ import {Wad} from "./types/Units.sol";
 
 contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
     using SafeCastLib for uint256;
+    using ExactTransfer for address;
     using SafeTransferLib for address;
     using TokenUnits for uint256;
 
@@ -57,7 +59,7 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
 
     function donate(Wad amount) external nonReentrant {
         uint256 units = amount.raw() / UNIT;
-        QUOTE.safeTransferFrom(msg.sender, address(this), units);
+        QUOTE.takeExactly(units);
         _credit(units * UNIT);
     }
 
@@ -84,8 +86,8 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
         _countToday(amount);
         _balance -= uint128(amount);
         if (amount != 0) {
-            QUOTE.safeTransfer(address(VAULT), amount / UNIT);
             VAULT.credit(paid);
+            QUOTE.safeTransfer(address(VAULT), amount / UNIT);
         }
         emit Covered(loss, paid, Wad.wrap(_balance));
     }

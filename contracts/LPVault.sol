@@ -92,7 +92,9 @@ contract LPVault is LPRequests {
         PoolBooks.Sight memory s = _look();
         if (s.unknown.rawTime() != 0) revert StaleGreeks(s.unknown);
         if (_open(s)) return _serve(max, s, false);
+        bool moved = _passClosed(max);
         if (_overdueHead(s)) return _serve(max, s, true);
+        if (moved) return 0;
         if (s.mode != Mode.NORMAL) revert QueueWaits(s.mode);
         revert LossPending(s.auctions);
     }
@@ -116,9 +118,19 @@ contract LPVault is LPRequests {
 
     function _overdueHead(PoolBooks.Sight memory s) private view returns (bool) {
         if (s.mode == Mode.FROZEN || s.oracleMode == Mode.FROZEN) return false;
-        uint256 index = _withdrawals.head;
-        while (index < _withdrawals.tail && !_withdrawals.items[index].open()) ++index;
-        return index < _withdrawals.tail && _overdue(_withdrawals.items[index]);
+        QueueLib.Request storage first = _withdrawals.items[_withdrawals.head];
+        return first.open() && _overdue(first);
+    }
+
+    /// @dev Up to `max` cancelled withdrawals at the head are passed over for good, in any mode: nobody makes the way to
+    /// an overdue request longer than a call.
+    function _passClosed(uint256 max) private returns (bool moved) {
+        (uint256 index, uint256 end) = (_withdrawals.head, _withdrawals.tail);
+        for (end = index + FixedPointMathLib.min(end - index, max); index < end; ++index) {
+            if (_withdrawals.items[index].open()) break;
+            moved = true;
+        }
+        if (moved) _withdrawals.head = uint128(index);
     }
 
     // ------------------------------------------------------------ service

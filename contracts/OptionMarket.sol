@@ -7,12 +7,14 @@ import {Liquidation} from "./base/Liquidation.sol";
 import {Settlement} from "./base/Settlement.sol";
 import {TradeRules} from "./TradeRules.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
+import {ExactTransfer} from "./libraries/ExactTransfer.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {MarketParams} from "./types/Params.sol";
 import {Addresses, Mode, OracleView, TradeResult} from "./types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
 contract OptionMarket is Liquidation {
+    using ExactTransfer for address;
     using SafeTransferLib for address;
 
     IVolSurface private immutable SURFACE;
@@ -56,7 +58,7 @@ contract OptionMarket is Liquidation {
     function deposit(Wad amount) external nonReentrant {
         uint256 units = amount.raw() / UNIT;
         if (units == 0) revert AmountTooSmall(amount, Wad.wrap(UNIT));
-        QUOTE.safeTransferFrom(msg.sender, address(this), units);
+        QUOTE.takeExactly(units);
         _enlist(msg.sender);
         _held += units * UNIT;
         _credit(msg.sender, units * UNIT);

@@ -3,11 +3,11 @@ pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
-import {IVolFeed} from "./interfaces/IFeeds.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {AnchorPack} from "./libraries/AnchorPack.sol";
 import {Black76} from "./libraries/Black76.sol";
+import {FeedReader} from "./libraries/FeedReader.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {Svi} from "./libraries/Svi.sol";
 import {PricingParams} from "./types/Params.sol";
@@ -15,6 +15,7 @@ import {Addresses, SviSlice} from "./types/Types.sol";
 import {ONE, Timestamp, Wad, YEAR, blockTime} from "./types/Units.sol";
 
 contract VolSurface is IVolSurface {
+    using FeedReader for address;
     using Svi for SviSlice;
 
     /// @dev One slot. gap and confidence are wads.
@@ -28,6 +29,7 @@ contract VolSurface is IVolSurface {
 
     /// @dev An update in progress; times are wad years to expiry.
     struct Move {
+        bool usable; // the feed answered with a slice that can be computed with
         SviSlice slice;
         SviSlice earlier;
         Timestamp feedAt;
@@ -42,7 +44,7 @@ contract VolSurface is IVolSurface {
 
     address private immutable MARKET;
     IOracleGuard private immutable ORACLE;
-    IVolFeed private immutable FEED;
+    address private immutable FEED;
     address private immutable PARAMS;
     uint256 private immutable WIDTH;
     uint256 private immutable SPEED;
@@ -60,7 +62,7 @@ contract VolSurface is IVolSurface {
         ParamBounds.check(params_);
         MARKET = book.market;
         ORACLE = IOracleGuard(book.oracle);
-        FEED = IVolFeed(volFeed);
+        FEED = volFeed;
         PARAMS = SSTORE2.write(abi.encode(params_));
         WIDTH = params_.weightWidth.raw();
         SPEED = params_.anchorSpeed.raw();
@@ -106,12 +108,13 @@ contract VolSurface is IVolSurface {
 
     // ------------------------------------------------------------ update
 
-    /// @dev A slice that cannot be computed with leaves the anchors and makes the expiry reduce-only.
+    /// @dev A feed that does not answer, or with a slice that cannot be computed with, leaves the anchors and makes the
+    /// expiry reduce-only; it stops no refresh.
     function _update(Timestamp expiry, bool first) private {
         Move memory move = _start(expiry, first);
         uint256[3] memory words = _words[expiry];
         Wad[] memory strikes = _strikesOf(expiry);
-        if (move.slice.sane()) _moveAnchors(move, words, strikes);
+        if (move.usable) _moveAnchors(move, words, strikes);
         else if (first) revert BadSlice(expiry);
         _store(expiry, move, words, strikes.length);
     }
@@ -129,15 +132,22 @@ contract VolSurface is IVolSurface {
     }
 
     function _start(Timestamp expiry, bool first) private view returns (Move memory move) {
-        Wad confidence;
-        (move.slice, confidence, move.feedAt) = FEED.latestSlice(expiry);
-        if (Timestamp.unwrap(move.feedAt) == 0) revert NoVolFeed(expiry);
-        move.confidence = FixedPointMathLib.min(confidence.raw(), ONE);
+        _ask(move, expiry, first);
         move.time = _years(expiry);
         move.spot = ORACLE.read().price.raw();
         if (move.spot == 0) revert NoPrice();
         move.step = first ? type(uint256).max : _step(_heads[expiry].updatedAt);
         _setEarlier(move, expiry);
+    }
+
+    function _ask(Move memory move, Timestamp expiry, bool first) private view {
+        uint256 time;
+        (move.usable, move.slice, move.confidence, time) = FEED.slice(expiry);
+        if (first && !move.usable) revert NoVolFeed(expiry);
+        if (!move.usable) (move.confidence, time) = (_heads[expiry].confidence, _heads[expiry].feedAt);
+        move.confidence = FixedPointMathLib.min(move.confidence, ONE);
+        move.feedAt = Timestamp.wrap(uint64(time));
+        move.usable = move.usable && move.slice.sane();
     }
 
     /// @dev How far an anchor may move now, in units of the packing; unlimited when the speed is 0.
@@ -190,9 +200,9 @@ contract VolSurface is IVolSurface {
     function _setEarlier(Move memory move, Timestamp expiry) private view {
         Timestamp earlier = _earlierThan(expiry);
         if (Timestamp.unwrap(earlier) == 0) return;
-        Timestamp feedAt;
-        (move.earlier,, feedAt) = FEED.latestSlice(earlier);
-        if (Timestamp.unwrap(feedAt) != 0 && move.earlier.sane()) move.earlierTime = _years(earlier);
+        bool ok;
+        (ok, move.earlier,,) = FEED.slice(earlier);
+        if (ok && move.earlier.sane()) move.earlierTime = _years(earlier);
     }
 
     function _earlierThan(Timestamp expiry) private view returns (Timestamp earlier) {

@@ -122,6 +122,5 @@ contract VaultStub {
     function credit(Wad amount) external {
         require(amount.raw() % 1e12 == 0, "not whole units");
         held += amount.raw();
-        require(TOKEN.balanceOf(address(this)) * 1e12 >= held, "not paid");
     }
 }

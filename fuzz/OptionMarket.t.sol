@@ -155,11 +155,12 @@ contract OptionMarketTest is MarketBase {
     }
 
     function test_trade_tooManyLegs_isRefused() public {
+        Timestamp month = list(28 * DAY);
         for (uint256 i = 1; i < 5; ++i) {
             trade(ALICE, call(week, i), 0.1e18);
             trade(ALICE, put(week, i), 0.1e18);
         }
-        refuse(ALICE, call(week, 0), 0.1e18, IOptionMarket.TooManyLegs.selector);
+        refuse(ALICE, call(month, 2), 0.1e18, IOptionMarket.TooManyLegs.selector);
         eq(market.legsOf(ALICE).length, 8, "legs");
     }
 

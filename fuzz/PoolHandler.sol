@@ -241,7 +241,7 @@ contract PoolHandler is MarketHandler {
     }
 
     function shareTransfer(uint256 who, uint256 amount) internal {
-        (address from, address to) = (lps[who % 2], lps[(who + 1) % 2]);
+        (address from, address to) = (lps[who % 2], lps[1 - who % 2]);
         amount = bound(amount, 0, vault.sharesOf(from).raw() * 5 / 4);
         bytes memory data = abi.encodeWithSignature("transfer(address,uint256)", to, amount);
         attempt("vault.transfer", from, address(vault), data);
@@ -264,7 +264,7 @@ contract PoolHandler is MarketHandler {
         if (which == 6) refused("ledger.trade", a, address(ledger), abi.encodeCall(ledger.trade, (id, SWad.wrap(1e18), one, false)));
         if (which == 7) refused("ledger.remove", a, address(ledger), abi.encodeCall(ledger.remove, (id.expiryOf())));
         if (which == 8) refused("surface.list", a, address(surface), abi.encodeCall(surface.list, (id.expiryOf(), new Wad[](1))));
-        if (which == 9) _stealSlice(a, _person(who + 1));
+        if (which == 9) _stealSlice(a, _person(who % 5 + 1));
         if (which == 10) refused("vault.handOver", a, address(vault), abi.encodeCall(vault.handOver, (one)));
     }
 

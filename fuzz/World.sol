@@ -33,8 +33,8 @@ abstract contract World is Base {
     int256 internal constant NO_LIMIT = type(int128).max;
     uint256 internal constant SPOT = 2000e18;
     uint256 internal constant VOL = 0.8e18;
-    uint8 internal constant DECIMALS = 6;
-    uint256 internal constant UNIT = 1e12;
+    uint8 internal immutable DECIMALS = decimals();
+    uint256 internal immutable UNIT = 10 ** (18 - decimals());
 
     MockToken internal token;
     MockPushFeed internal push;
@@ -61,7 +61,7 @@ abstract contract World is Base {
     function deploy() internal {
         vm.warp(START);
         vm.roll(1);
-        token = new MockToken("US Dollar", "USD", DECIMALS);
+        token = newToken();
         push = new MockPushFeed(8);
         pull = new MockPullFeed();
         volFeed = new MockVolFeed();
@@ -69,8 +69,17 @@ abstract contract World is Base {
         venue = newVenue();
         _predict();
         _create();
-        token.mint(address(venue), 1e18);
+        token.mint(address(venue), 1e30 / UNIT);
         post(SPOT);
+    }
+
+    /// Of the quote token.
+    function decimals() internal pure virtual returns (uint8) {
+        return 6;
+    }
+
+    function newToken() internal virtual returns (MockToken) {
+        return new MockToken("US Dollar", "USD", DECIMALS);
     }
 
     function newVenue() internal virtual returns (PerpVenue) {

@@ -15,3 +15,4 @@ compile() {
 compile requirements.lock "$@" --group dev --extra cluster pyproject.toml
 compile tools/bootstrap.lock "$@" --group bootstrap
 compile tools/node.lock "$@" --group node
+compile tools/static.lock "$@" --constraint requirements.lock --group static

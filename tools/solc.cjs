@@ -16,7 +16,7 @@ const { Worker, isMainThread, parentPort, workerData } = require("node:worker_th
 
 const STACK_MB = 64; // the optimiser recurses deeply; a thread's default of 4 MB is not always enough
 const MAX_THREADS = 8; // each takes some hundred MB
-const CACHE = path.join(__dirname, "..", "build", "solc-cache");
+const CACHE = process.env.SOLC_CACHE ?? path.join(__dirname, "..", "build", "solc-cache");
 const WHOLE = process.env.SOLC_WHOLE === "1"; // every job sees all sources: for tools that follow AST ids across files
 
 function parseArguments(args) {

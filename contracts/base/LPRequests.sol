@@ -5,6 +5,7 @@ import {ERC20} from "solady/tokens/ERC20.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+import {ExactTransfer} from "../libraries/ExactTransfer.sol";
 import {QueueLib} from "../libraries/QueueLib.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
 import {VaultParams} from "../types/Params.sol";
@@ -51,7 +52,7 @@ abstract contract LPRequests is ShareClasses, ReentrancyGuardTransient {
         _accepting();
         uint256 taken = TokenUnits.floorUnit(amount.raw(), UNIT);
         if (taken < MIN_REQUEST) revert AmountTooSmall(amount, Wad.wrap(MIN_REQUEST));
-        SafeTransferLib.safeTransferFrom(QUOTE, msg.sender, address(this), taken / UNIT);
+        ExactTransfer.takeExactly(QUOTE, taken / UNIT);
         pendingDeposits = pendingDeposits + Wad.wrap(taken);
         id = _deposits.push(msg.sender, taken, asJunior) << 1;
         emit DepositRequested(id, msg.sender, Wad.wrap(taken), _readyAt(block.timestamp, DEPOSIT_DELAY), asJunior);

@@ -203,7 +203,8 @@ abstract contract RouterMargin is IHedgeVenue {
         address venue = venues[i].venue;
         uint256 before = QUOTE.balanceOf(address(this));
         QUOTE.safeApproveWithRetry(venue, amount.raw() / UNIT);
-        if (!venue.tryDeposit(amount, MARGIN_GAS)) QUOTE.safeApproveWithRetry(venue, 0);
+        venue.tryDeposit(amount, MARGIN_GAS);
+        QUOTE.safeApproveWithRetry(venue, 0);
         held = held - Wad.wrap(FixedPointMathLib.zeroFloorSub(before, QUOTE.balanceOf(address(this))) * UNIT);
     }
 

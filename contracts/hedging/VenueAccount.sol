@@ -275,7 +275,7 @@ abstract contract VenueAccount is IHedgeManager {
         VAULT.debit(address(this), amount);
         QUOTE.safeApproveWithRetry(VENUE, amount.raw().toTokenDown(UNIT));
         ok = VENUE.tryDeposit(amount, ACTION_GAS);
-        if (!ok) QUOTE.safeApproveWithRetry(VENUE, 0);
+        QUOTE.safeApproveWithRetry(VENUE, 0); // a venue may take less than it was offered
         _sendHome(before);
         if (ok) emit MarginMoved(amount.signed(), equity_ + amount.signed(), _leverage(notional, equity_ + amount.signed()));
     }
@@ -295,8 +295,8 @@ abstract contract VenueAccount is IHedgeManager {
         uint256 arrived = QUOTE.balanceOf(address(this)) - before;
         if (arrived == 0) return amount;
         amount = Wad.wrap(arrived * UNIT);
-        QUOTE.safeTransfer(address(VAULT), arrived);
         VAULT.credit(amount);
+        QUOTE.safeTransfer(address(VAULT), arrived);
     }
 
     function _leverage(Wad notional, SWad equity_) private pure returns (Wad) {

@@ -74,6 +74,7 @@ interface ILPVault {
     /// Deposits enter at the high NAV, withdrawals leave at the low NAV less the fee, in whole or in part. Refused
     /// while a mode other than NORMAL holds, Greeks are stale, an expired expiry is not swept or an insolvent auction
     /// is open; a withdrawal that has waited `maxWait` is paid even then, unless FROZEN, and from the buffer too.
+    /// Cancelled withdrawals at the head are passed over in any mode: then 0 is returned where nothing can be served.
     function process(uint256 max) external returns (uint256 served);
 
     /// @notice Pays what the token refused to pay earlier. Anyone.

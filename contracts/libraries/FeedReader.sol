@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IPullFeed, IPushFeed} from "../interfaces/IFeeds.sol";
+import {IPullFeed, IPushFeed, IVolFeed} from "../interfaces/IFeeds.sol";
+import {SviSlice} from "../types/Types.sol";
+import {SWad, Timestamp, Wad} from "../types/Units.sol";
 
 /// Reads feeds that may revert, lie in their encoding, return too much or burn gas: the answer is then "void".
 library FeedReader {
@@ -30,7 +32,7 @@ library FeedReader {
     }
 
     function pull(address feed, bytes32 id) internal view returns (Reading memory reading) {
-        (bool ok, uint256[5] memory words) = _ask(feed, IPullFeed.getPriceUnsafe.selector, id, 36, 128);
+        (bool ok, uint256[7] memory words) = _ask(feed, IPullFeed.getPriceUnsafe.selector, id, 36, 128);
         (uint256 conf, int256 expo) = (words[1], int256(words[2]));
         if (!ok || expo < -18 || expo > 9 || conf > type(uint64).max) return reading;
         uint256 scale = 10 ** uint256(expo + 18);
@@ -42,9 +44,26 @@ library FeedReader {
     /// @notice Chainlink's uptime feed of an L2's sequencer: answer 0 = up, and since when. A feed that is sick, or that
     /// has no valid round yet, says that it is not.
     function uptime(address feed) internal view returns (bool up, uint256 since) {
-        (bool ok, uint256[5] memory words) = _ask(feed, IPushFeed.latestRoundData.selector, 0, 4, 160);
+        (bool ok, uint256[7] memory words) = _ask(feed, IPushFeed.latestRoundData.selector, 0, 4, 160);
         since = words[2];
         up = ok && words[1] == 0 && since != 0 && since <= block.timestamp;
+    }
+
+    /// @notice A slice with its confidence and time; `ok` only if the feed answered and does not speak of the future.
+    function slice(address feed, Timestamp expiry)
+        internal
+        view
+        returns (bool ok, SviSlice memory found, uint256 confidence, uint256 time)
+    {
+        uint256[7] memory words;
+        (ok, words) = _ask(feed, IVolFeed.latestSlice.selector, bytes32(uint256(expiry.rawTime())), 36, 224);
+        found.a = SWad.wrap(int256(words[0]));
+        found.b = Wad.wrap(words[1]);
+        found.rho = SWad.wrap(int256(words[2]));
+        found.m = SWad.wrap(int256(words[3]));
+        found.sigma = Wad.wrap(words[4]);
+        (confidence, time) = (words[5], words[6]);
+        ok = ok && time > 0 && time <= block.timestamp;
     }
 
     function _round(address feed, uint256 scale, bytes4 selector, bytes32 argument, uint256 length)
@@ -52,7 +71,7 @@ library FeedReader {
         view
         returns (Reading memory reading)
     {
-        (bool ok, uint256[5] memory words) = _ask(feed, selector, argument, length, 160);
+        (bool ok, uint256[7] memory words) = _ask(feed, selector, argument, length, 160);
         if (!ok) return reading;
         return _reading(int256(words[1]), scale, words[3]);
     }
@@ -68,7 +87,7 @@ library FeedReader {
     function _ask(address feed, bytes4 selector, bytes32 argument, uint256 length, uint256 size)
         private
         view
-        returns (bool ok, uint256[5] memory words)
+        returns (bool ok, uint256[7] memory words)
     {
         assembly ("memory-safe") {
             mstore(0, selector)
