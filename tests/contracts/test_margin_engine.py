@@ -222,6 +222,19 @@ def test_exposure_of_random_accounts_agrees_with_the_reference(boards: Boards) -
     assert (np.abs(got - wanted) <= 1e-9 * wanted + 1e-11 * scale[:, None]).all()
 
 
+def test_exposure_around_full_cover_is_the_debt_less_the_balance(boards: Boards) -> None:
+    """Nodes are priced only where a bound exceeds the balance: what is left out must be zero."""
+    rng = np.random.default_rng(8)
+    for _ in range(30):
+        packed, legs = random_account(boards, rng)
+        if all(leg.size > 0 for leg in legs):
+            continue
+        debts = boards.pool.view("margin", "exposureFor", packed, 0, 1900 * WAD)["nodes"]
+        for balance in (max(debts) - 10**9, max(debts), max(debts) + 10**9):
+            found = boards.pool.view("margin", "exposureFor", packed, max(balance, 0), 1900 * WAD)
+            assert found["nodes"] == [max(debt - max(balance, 0), 0) for debt in debts]
+
+
 def test_assess_is_margin_and_exposure_in_one(boards: Boards) -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):
