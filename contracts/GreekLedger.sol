@@ -11,6 +11,7 @@ import {Black76} from "./libraries/Black76.sol";
 import {BookMath} from "./libraries/BookMath.sol";
 import {LedgerRefresh} from "./libraries/LedgerRefresh.sol";
 import {LedgerStore} from "./libraries/LedgerStore.sol";
+import {LedgerSums} from "./libraries/LedgerSums.sol";
 import {LedgerTrade} from "./libraries/LedgerTrade.sol";
 import {LedgerViews} from "./libraries/LedgerViews.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
@@ -20,6 +21,8 @@ import {ONE, SWad, SeriesId, Timestamp, Wad, YEAR, blockTime, seriesId} from "./
 
 contract GreekLedger is IGreekLedger {
     using LedgerStore for LedgerStore.Entry;
+    using LedgerSums for LedgerStore.Entry;
+    using LedgerSums for uint256;
 
     uint256 private constant MAX_EXPIRIES = 8;
     uint256 private constant MAX_STRIKES = 12;
@@ -36,6 +39,7 @@ contract GreekLedger is IGreekLedger {
 
     mapping(Timestamp => LedgerStore.Entry) private _entries;
     Timestamp[] private _expiries;
+    uint256 private _sums; // see LedgerSums
 
     constructor(Addresses memory book_, PricingParams memory params_) {
         ParamBounds.check(params_);
@@ -77,19 +81,25 @@ contract GreekLedger is IGreekLedger {
     function remove(Timestamp expiry) external onlyMarket {
         LedgerStore.Entry storage e = _entry(expiry);
         emit Removed(expiry, e.liabilityOf());
+        _sums = _sums.replaced(e.part(), LedgerSums.Part(0, 0));
         delete _entries[expiry];
         uint256 last = _expiries.length - 1;
         for (uint256 i; i < last; ++i) {
             if (_expiries[i] == expiry) _expiries[i] = _expiries[last];
         }
         _expiries.pop();
+        _noteRange();
     }
 
     // ------------------------------------------------------------ trade
 
     function trade(SeriesId id, SWad size, Wad spot, bool opening) external returns (BookChange memory) {
         if (msg.sender != RULES && msg.sender != MARKET) revert OnlyMarket(msg.sender);
-        return LedgerTrade.trade(_entry(id.expiryOf()), id, size, spot, opening, _limits());
+        LedgerStore.Entry storage e = _entry(id.expiryOf());
+        LedgerSums.Part memory before = e.part();
+        BookChange memory change = LedgerTrade.trade(e, id, size, spot, opening, _limits());
+        _sums = _sums.replaced(before, e.part());
+        return change;
     }
 
     function preview(SeriesId id, SWad size, Wad spot) external view returns (BookChange memory) {
@@ -111,11 +121,33 @@ contract GreekLedger is IGreekLedger {
     function _rebuild(Timestamp expiry, uint256 spot) private {
         LedgerStore.Entry storage e = _entries[expiry];
         Black76.checkRange(spot, ONE);
+        LedgerSums.Part memory before = e.part();
         LedgerRefresh.rebuild(e, expiry, SURFACE.packed(expiry), spot, MAX_SHIFT);
+        _sums = _sums.replaced(before, e.part());
+        _noteRange();
         emit Refreshed(expiry, Wad.wrap(spot), BookMath.toWad(e.shiftOf()), e.liabilityOf(), e.greeksOf());
     }
 
+    /// @dev Where and until when all expiries are fresh.
+    function _noteRange() private {
+        (uint256 oldest, uint256 low, uint256 high) = (type(uint32).max, 0, type(uint128).max);
+        for (uint256 i; i < _expiries.length; ++i) {
+            LedgerStore.Entry storage e = _entries[_expiries[i]];
+            (uint256 from, uint256 reach) = (e.refSpotOf(), e.refSpotOf() * MAX_MOVE / ONE);
+            oldest = FixedPointMathLib.min(oldest, e.refTime);
+            low = FixedPointMathLib.max(low, FixedPointMathLib.zeroFloorSub(from, reach));
+            high = FixedPointMathLib.min(high, from + reach);
+        }
+        _sums = _sums.ranged(oldest, low, high);
+    }
+
     // ------------------------------------------------------------ views
+
+    function glance(Wad spot) external view returns (bool fresh, SWad delta, SWad gamma) {
+        uint256 sums = _sums;
+        fresh = sums.inRange(spot.raw(), MAX_AGE);
+        (delta, gamma) = sums.greeks(spot.raw());
+    }
 
     function expiries() external view returns (Timestamp[] memory) {
         return _expiries;

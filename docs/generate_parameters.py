@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "parameters.md"
 STRUCT = re.compile(r"((?:^///[^\n]*\n)+)struct (\w+)Params \{\n(.*?)^\}", re.M | re.S)
-FIELD = re.compile(r"^    (Wad|Seconds) (\w+);(?: // (.*))?$", re.MULTILINE)
+FIELD = re.compile(r"^    (S?Wad|Seconds) (\w+);(?: // (.*))?$", re.MULTILINE)
 BOUND = re.compile(r'\b(?:_wad|_time|bound)\("([\w.]+)", [^,]+, ([^,]+), ([^;]+)\);')
 HEAD = """# Parameters
 

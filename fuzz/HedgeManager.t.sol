@@ -38,7 +38,7 @@ abstract contract HedgeBase is Base {
         book.ledger = address(ledger);
         book.surface = address(new SurfaceStub());
         book.vault = address(vault);
-        p = HedgeParams(Wad.wrap(2e18), Wad.wrap(3e18), Wad.wrap(4e18), Wad.wrap(0.02e18), Wad.wrap(0.01e18), Wad.wrap(0.5e18));
+        p = HedgeParams(Wad.wrap(2e18), Wad.wrap(3e18), Wad.wrap(4e18), Wad.wrap(0.02e18), Wad.wrap(0.01e18), Wad.wrap(0.5e18), Seconds.wrap(0));
         perp = new PerpVenue(
             address(token),
             PerpParams(Wad.wrap(100_000e18), Wad.wrap(0.0005e18), Wad.wrap(0), Wad.wrap(0.01e18), Wad.wrap(20e18))
@@ -320,6 +320,104 @@ contract HedgeManagerTest is HedgeBase {
         eq(_nav(), int256(vault.cash().raw()), "NAV = cash");
         check(manager.hedge().rawS() > 0, "hedges again");
         eq(manager.shortfall(), 0, "closed");
+    }
+
+    /// A position that the venue has closed while a shortfall was open is not taken for an order.
+    function test_hedge_positionLostBesideAShortfall_isReadBeforeItIsNoted() public {
+        ledger.set(-15e18, -0.05e18);
+        manager.hedge();
+        _post(2000e18, 1e18, false);
+        ledger.set(-35e18, -0.05e18);
+        manager.hedge();
+        _move(1000e18);
+        ledger.set(-4e18, -0.05e18);
+        manager.hedge();
+        (SWad exposure,,) = manager.inventory();
+        eq(exposure, 0, "nothing is held");
+        eq(manager.pending(), 0, "nothing waits");
+        eq(manager.shortfall(), 0, "and nothing is short");
+    }
+
+    // ------------------------------------------------------------ the short way
+
+    /// Band 5, least trade 0.25, quiet zone 0.98 * 5.25 = 5.145 at gamma 0.05. A refusal on the short way states the zone, on the long way the band.
+    function _quietWorld() private {
+        p.lookAge = Seconds.wrap(600);
+        _use(_band(), perp);
+        ledger.set(-4.4e18, -0.05e18);
+        manager.sync();
+    }
+
+    function _shortWay() private returns (bool) {
+        (HedgeDecision memory d,) = manager.preview();
+        try manager.hedge() {
+            return false;
+        } catch (bytes memory reason) {
+            check(bytes4(reason) == IHedgeManager.NothingToHedge.selector, "nothing to hedge");
+            return keccak256(reason)
+                != keccak256(abi.encodeWithSelector(bytes4(reason), _netNow(), d.band.raw()));
+        }
+    }
+
+    function _netNow() private view returns (int256) {
+        (, HedgeInput memory input) = manager.preview();
+        return input.bookDelta.rawS() + input.hedgeDelta.rawS();
+    }
+
+    function test_hedge_quiet_stopsWithoutAskingTheVenue() public {
+        _quietWorld();
+        vm.expectRevert(abi.encodeWithSelector(IHedgeManager.NothingToHedge.selector, int256(-4.4e18), uint256(5.145e18)));
+        manager.hedge();
+        check(_shortWay(), "short");
+        vm.warp(T0 + 599);
+        check(_shortWay(), "still young");
+        vm.warp(T0 + 600);
+        check(!_shortWay(), "old");
+    }
+
+    function test_hedge_notQuiet_takesTheLongWay() public {
+        _quietWorld();
+        uint256 state = vm.snapshotState();
+        ledger.set(-4.4e18, -0.044e18);
+        check(!_shortWay(), "gamma fell by more than a tenth");
+        vm.revertToState(state);
+        oracle.set(2021e18, Mode.NORMAL);
+        check(!_shortWay(), "spot is more than a hundredth away");
+        vm.revertToState(state);
+        ledger.set(-5.2e18, -0.05e18);
+        check(!_shortWay(), "outside the zone");
+        vm.revertToState(state);
+        ledger.setStale(0, true);
+        check(!_shortWay(), "stale");
+    }
+
+    function test_hedge_quietButMarginDue_takesTheLongWay() public {
+        _quietWorld();
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        ledger.set(-100e18, -0.05e18);
+        manager.sync();
+        check(_shortWay(), "flat");
+        for (uint256 price = 1985e18; price > 1650e18; price -= price / 120) {
+            _move(price);
+            try manager.hedge() {
+                check(manager.equity().rawS() * 20 >= int256(100 * price * 9), "topped up");
+                return;
+            } catch {}
+            manager.sync();
+        }
+        revert("leverage over three was never topped up");
+    }
+
+    function test_hedge_quietWithShortfall_takesTheLongWay() public {
+        _quietWorld();
+        _post(2000e18, 1e18, false);
+        ledger.set(-15e18, -0.05e18);
+        manager.hedge();
+        check(manager.shortfall().raw() > 0, "recorded");
+        ledger.set(-4e18, -0.05e18);
+        eq(manager.hedge(), 0, "notes that it is over");
+        eq(manager.shortfall(), 0, "healed");
     }
 
     // ------------------------------------------------------------ stale Greeks

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {AimedBandPolicy} from "../contracts/hedging/AimedBandPolicy.sol";
 import {BandPolicy} from "../contracts/hedging/BandPolicy.sol";
 import {IntervalPolicy} from "../contracts/hedging/IntervalPolicy.sol";
 import {NoHedgePolicy} from "../contracts/hedging/NoHedgePolicy.sol";
 import {ThresholdPolicy} from "../contracts/hedging/ThresholdPolicy.sol";
 import {BandMath} from "../contracts/libraries/BandMath.sol";
 import {ParamBounds} from "../contracts/libraries/ParamBounds.sol";
-import {BandParams, IntervalParams, ThresholdParams} from "../contracts/types/Params.sol";
+import {MockSignal} from "../contracts/mocks/MockSignal.sol";
+import {AimParams, BandParams, IntervalParams, ThresholdParams} from "../contracts/types/Params.sol";
 import {HedgeDecision, HedgeInput} from "../contracts/types/Types.sol";
 import {SWad, Seconds, Timestamp, Wad} from "../contracts/types/Units.sol";
 import {Base} from "./Base.sol";
@@ -179,6 +181,94 @@ contract HedgePoliciesTest is Base {
         check(!policy.decide(_input(-15e18, 10e18)).due, "5");
         ThresholdPolicy atomic = new ThresholdPolicy(ThresholdParams(Wad.wrap(0)));
         eq(atomic.decide(_input(-15e18, 15e18 + 1)).trade, -1, "always");
+    }
+
+    // ------------------------------------------------------------ aimed band policy
+
+    function _aimed(int256 slope, uint256 most, uint256 share, address signal) private returns (AimedBandPolicy) {
+        BandParams memory free = BandParams(Wad.wrap(3e18), Wad.wrap(0), Wad.wrap(10e18), Wad.wrap(0));
+        return new AimedBandPolicy(
+            free, AimParams(SWad.wrap(slope), Wad.wrap(most), Wad.wrap(share), Seconds.wrap(600)), signal
+        );
+    }
+
+    /// Heston k 4, theta 0.49, vol of variance 2.5, rho -0.35, v 0.36, at the money, 30 days: delta 0.571258252927,
+    /// C_v 160.8168308, minimum-variance delta 0.500900889463. slope = rho s / (2 sqrt v) = -0.875 / 1.2, vega =
+    /// 2 sqrt v C_v = 192.98019696; net delta aims at 0.875 * 160.8168308 / 2000.
+    function test_decide_aimed_leavesTheHestonMinimumVarianceDelta() public {
+        HedgeInput memory input = _input(0.571258252927e18, 0);
+        input.vega = SWad.wrap(192.98019696e18);
+        HedgeDecision memory d = _aimed(-0.729166666666666667e18, 100e18, 0, address(0)).decide(input);
+        near(d.aim.rawS(), 0.070357363475e18, 200, "0.875 * 160.8168308 / 2000 to the fixed point");
+        near(input.bookDelta.rawS() - d.aim.rawS(), 0.500900889463e18, 2e7, "published");
+        d = _aimed(0, 100e18, 0, address(0)).decide(input);
+        eq(d.aim, 0, "off");
+    }
+
+    /// Band 10.77: the aim is at most its half here, whatever vega and signal say together.
+    function test_decide_aimed_staysWithinItsBound() public {
+        HedgeInput memory input = _input(0, 0);
+        input.vega = SWad.wrap(1e24);
+        AimedBandPolicy policy = _aimed(-0.5e18, 0.5e18, 0, address(0));
+        HedgeDecision memory d = policy.decide(input);
+        eq(d.aim, int256(d.band.raw() / 2), "upper bound");
+        input.vega = SWad.wrap(-1e24);
+        eq(policy.decide(input).aim, -int256(d.band.raw() / 2), "lower bound");
+        eq(d.quiet, 0, "no quiet zone: the aim moves");
+    }
+
+    function test_decide_aimed_signalMovesTheAimAndFailsSafe() public {
+        vm.warp(1_700_000_000);
+        MockSignal signal = new MockSignal();
+        AimedBandPolicy policy = _aimed(0, 1e18, 0.4e18, address(signal));
+        HedgeInput memory input = _input(0, 0);
+        int256 width = int256(band.decide(input).band.raw());
+        signal.post(0.5e18, 1_700_000_000 - 600);
+        near(policy.decide(input).aim.rawS(), width / 5, 2, "half of 0.4 of the band");
+        signal.post(-3e18, 1_700_000_000);
+        near(policy.decide(input).aim.rawS(), -width * 2 / 5, 2, "no more than a full signal");
+        signal.post(1e18, 1_700_000_000 - 601);
+        eq(policy.decide(input).aim, 0, "old");
+        signal.post(1e18, 1_700_000_001);
+        eq(policy.decide(input).aim, 0, "from the future");
+        signal.post(1e18, 1_700_000_000);
+        bytes[4] memory sick = [bytes(""), hex"fe", hex"60006000fd", hex"60206000f3"];
+        for (uint256 i; i < sick.length; ++i) {
+            vm.etch(address(signal), sick[i]);
+            eq(policy.decide(input).aim, 0, "broken");
+        }
+    }
+
+    /// H-1 and H-2 around an aim.
+    function testFuzz_decide_aimed_tradeOpposesTheGapAndEndsAtTheEdge(int256 book, int256 vega, bool stressed) public {
+        HedgeInput memory input = _input(bound(book, -1e21, 1e21), 0);
+        input.vega = SWad.wrap(bound(vega, -1e24, 1e24));
+        input.stressed = stressed;
+        HedgeDecision memory d = _aimed(-0.3e18, 1e18, 0, address(0)).decide(input);
+        int256 gap = input.bookDelta.rawS() - d.aim.rawS();
+        check(d.aim.absS() <= d.band, "aim inside the band around zero");
+        check(d.due == (gap > int256(d.band.raw()) || gap < -int256(d.band.raw())), "due exactly outside");
+        if (!d.due) return;
+        int256 left = gap + d.trade.rawS();
+        eq(left, stressed ? int256(0) : (gap > 0 ? int256(d.band.raw()) : -int256(d.band.raw())), "edge or aim");
+    }
+
+    // ------------------------------------------------------------ quiet zones
+
+    /// What is inside the zone is not due after gamma fell and spot moved by a hundredth either.
+    function testFuzz_decide_quiet_staysQuiet(uint256 gamma, uint256 fall, uint256 move, int256 net) public {
+        HedgeInput memory input = _input(0, 0);
+        input.gamma = SWad.wrap(int256(bound(gamma, 1e13, 1e19)));
+        ThresholdPolicy wide_ = new ThresholdPolicy(ThresholdParams(Wad.wrap(0.01e18)));
+        uint256[2] memory quiet = [band.decide(input).quiet.raw(), wide_.decide(input).quiet.raw()];
+        input.gamma = SWad.wrap(input.gamma.rawS() * int256(bound(fall, 990, 3000)) / 1000);
+        input.spot = Wad.wrap(input.spot.raw() * bound(move, 9900, 10_100) / 10_000);
+        for (uint256 i; i < 2; ++i) {
+            input.bookDelta = SWad.wrap(bound(net, -int256(quiet[i]), int256(quiet[i])));
+            check(!(i == 0 ? band.decide(input) : wide_.decide(input)).due, "still not due");
+        }
+        eq(hourly.decide(input).quiet, 0, "a clock is never quiet");
+        check(new NoHedgePolicy().decide(input).quiet.raw() > 1e30, "always quiet");
     }
 
     // ------------------------------------------------------------ parameters

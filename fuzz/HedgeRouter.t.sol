@@ -157,7 +157,7 @@ contract HedgeRouterTest is RouterBase {
         vm.etch(address(deep), address(new RefusingVenue(deep.position(address(router)))).code);
         ledger.set(-105e18, -0.05e18);
         near(manager.hedge().rawS(), 50e18, 1e15, "done by the other");
-        (, uint64 retryAt, bool proving,,,) = router.venues(0);
+        (, uint64 retryAt, bool proving,,,,,) = router.venues(0);
         check(proving && retryAt == T0 + 3600, "quarantined");
         vm.etch(address(deep), healthy);
         ledger.set(-125e18, -0.05e18);
@@ -168,7 +168,7 @@ contract HedgeRouterTest is RouterBase {
         ledger.set(-225e18, -0.05e18);
         manager.hedge();
         near(_size(deep) - before, 10e18, 1e15, "a tenth of 100 on probation");
-        (,, proving,,,) = router.venues(0);
+        (,, proving,,,,,) = router.venues(0);
         check(!proving, "restored");
         _checkRouter();
     }
@@ -235,6 +235,30 @@ contract HedgeRouterTest is RouterBase {
         manager.sync();
         eq(manager.shortfall(), 0, "as ordered");
         check(_nav() < int256(CASH), "paid");
+    }
+
+    /// H-4: whoever stops answering may yet fill; after the time of a quarantine the order counts as lost.
+    function test_hedge_orderAtAVenueThatDied_isNotSentElsewhere() public {
+        _onlySlow();
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        bytes memory code = address(slow).code;
+        vm.etch(address(slow), hex"fe");
+        deep.postIndex(Wad.wrap(2000e18), Wad.wrap(1e18), true);
+        manager.sync();
+        eq(manager.pending(), 100e18, "still counts");
+        vm.expectRevert();
+        manager.hedge();
+        uint256 state = vm.snapshotState();
+        vm.etch(address(slow), code);
+        vm.warp(T0 + 10);
+        slow.execute(address(router));
+        manager.sync();
+        eq(manager.size(), 100e18, "filled once");
+        vm.revertToState(state);
+        vm.warp(T0 + 3601);
+        eq(manager.pending(), 0, "lost");
+        eq(manager.hedge(), 100e18, "sent elsewhere, on fresh margin");
     }
 
     function test_cancel_orderTooOld_deltaBecomesShortfallAndIsOrderedAgain() public {

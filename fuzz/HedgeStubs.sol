@@ -69,6 +69,10 @@ contract LedgerStub {
         first = Timestamp.wrap(stale ? STALE : 0);
     }
 
+    function glance(Wad) external view returns (bool, SWad, SWad) {
+        return (!stale, SWad.wrap(delta + staleDelta), SWad.wrap(gamma));
+    }
+
     function expiries() external pure returns (Timestamp[] memory list) {
         list = new Timestamp[](2);
         (list[0], list[1]) = (Timestamp.wrap(FRESH), Timestamp.wrap(STALE));

@@ -261,7 +261,8 @@ abstract contract World is Base {
             maxLeverage: _w(4e18),
             gateSlack: _w(0.02e18),
             maxSlippage: _w(0.02e18),
-            staleShare: _w(0.5e18)
+            staleShare: _w(0.5e18),
+            lookAge: _s(600)
         });
     }
 

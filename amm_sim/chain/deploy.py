@@ -32,6 +32,7 @@ GUARDIAN = "0x00000000000000000000000000000000000d0003"
 NOBODY = "0x" + "00" * 20
 POLICIES = {
     "band": "BandPolicy",
+    "aimed": "AimedBandPolicy",
     "interval": "IntervalPolicy",
     "threshold": "ThresholdPolicy",
     "none": "NoHedgePolicy",
@@ -80,6 +81,7 @@ CHOICES = (
     "venue",
     "venues",
     "band",
+    "aim",
     "interval",
     "threshold",
     "perp",
@@ -170,12 +172,14 @@ def deploy_protocol(
 
 
 def _plan(tables: Mapping[str, Any]) -> dict[str, str]:
+    policy = tables.get("policy")
     return {
         "quote": "MockToken",
         "push": "MockPushFeed",
         "pull": "MockPullFeed",
         "vol": "MockVolFeed",
         **({"uptime": "MockUptimeFeed"} if _on_rollup(tables) else {}),
+        **({"signal": "MockSignal"} if policy == "aimed" else {}),
         "policy": _choice(tables, "policy", POLICIES),
         **CORE,
         **_venue_plan(_venues(tables), tables["venue"] == ROUTER),
@@ -293,7 +297,7 @@ def _fixed_arguments(deployment: Deployment, role: str) -> dict[str, Any]:
         "volFeed": addresses["vol"],
         **{
             key: addresses[key]
-            for key in ("quote", "policy", "venue", "underlying", "factory")
+            for key in ("quote", "policy", "venue", "underlying", "factory", "signal")
             if key in addresses
         },
     }
@@ -389,7 +393,7 @@ def read_parameters(chain: Chain, deployment: Deployment) -> dict[str, dict[str,
     """Every parameter as the chain states it: exact decimal texts, times as integers."""
     found: dict[str, dict[str, str | int]] = {}
     for role, name in deployment.names.items():
-        for view in ("params", "asyncParams"):
+        for view in ("params", "asyncParams", "aimParams"):
             if chain.codec.has(name, view):
                 kind = chain.function(name, view).output
                 values = chain.call(deployment.addresses[role], name, view)

@@ -6,7 +6,7 @@ import {BandMath} from "../libraries/BandMath.sol";
 import {ParamBounds} from "../libraries/ParamBounds.sol";
 import {BandParams} from "../types/Params.sol";
 import {HedgeDecision, HedgeInput} from "../types/Types.sol";
-import {Wad} from "../types/Units.sol";
+import {SWad, Wad} from "../types/Units.sol";
 
 /// Leaves the net delta alone inside the Whalley-Wilmott band; outside it trades to the band's edge, under stress
 /// to zero.
@@ -30,9 +30,19 @@ contract BandPolicy is IHedgePolicy {
 
     function decide(HedgeInput calldata input) external view returns (HedgeDecision memory decision) {
         decision.band = _band(input);
+        decision.aim = _aim(input, decision.band);
+        decision.quiet = _quiet(decision.band);
         decision.trade =
             BandMath.toEdge(input.bookDelta + input.hedgeDelta, decision.aim, decision.band, input.stressed);
         decision.due = !decision.trade.isZeroS() && decision.trade.absS() >= decision.band.mulDown(MIN_TRADE);
+    }
+
+    /// @dev The net delta in the middle of the band.
+    function _aim(HedgeInput calldata, Wad) internal view virtual returns (SWad) {}
+
+    /// @dev The least trade included. 0.99^(2/3) 0.99 > 0.98.
+    function _quiet(Wad band) internal view virtual returns (Wad) {
+        return (band + band.mulDown(MIN_TRADE)).mulDown(Wad.wrap(0.98e18));
     }
 
     function _band(HedgeInput calldata input) private view returns (Wad) {

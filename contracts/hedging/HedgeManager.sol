@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {ICircuitBreaker} from "../interfaces/ICircuitBreaker.sol";
@@ -35,6 +36,9 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     uint256 private constant MAX_REFRESHES = 4;
     uint256 private constant REFRESH_GAS = 500_000;
     uint256 private constant HEDGE_GAS = 1_500_000;
+    /// Units of the stored decision.
+    uint256 private constant TINY = 1e12;
+    uint256 private constant GAMMA_UNIT = 1e9;
 
     IOracleGuard private immutable ORACLE;
     ICircuitBreaker private immutable BREAKER;
@@ -56,13 +60,14 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
 
     function hedge() external nonReentrant returns (SWad executed) {
         OracleView memory seen = ORACLE.read();
+        _stopIfQuiet(seen);
         Mode mode = _allowed(seen.mode);
         (BookGreeks memory greeks, Timestamp stale) = _refreshStale(seen.price);
         if (stored.spot == 0) _sync(seen.price);
         VenuePosition memory position = _live();
-        HedgeInput memory input = _input(seen.price, mode, position, _counted(greeks, stale, seen.price));
+        HedgeInput memory input = _input(seen.price, mode, position.size, _counted(greeks, stale, seen.price));
         HedgeDecision memory decision = POLICY.decide(input);
-        if (decision.due) return _execute(decision, input, position.equity);
+        if (decision.due) return _execute(decision, input, position.equity.minSWad(position.margin.signed()));
         if (!_tidy(decision, input, position)) revert NothingToHedge(_net(input), decision.band);
     }
 
@@ -71,21 +76,23 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         if (seen.price.isZero()) return (decision, input);
         (BookGreeks memory greeks,,, Timestamp stale) = LEDGER.aggregate(seen.price);
         greeks = _counted(greeks, stale, seen.price);
-        input = _input(seen.price, BREAKER.effective(seen.mode), _live(), greeks);
+        input = _input(seen.price, BREAKER.effective(seen.mode), _live().size, greeks);
         decision = POLICY.decide(input);
     }
 
     /// @dev A position that changed without a hedge (liquidation, deleveraging) shows up as shortfall; a shortfall
     /// that the market has healed goes.
     function sync() external nonReentrant {
-        Wad spot = ORACLE.read().price;
+        OracleView memory seen = ORACLE.read();
+        Wad spot = seen.price;
         SWad before = SWad.wrap(stored.exposure);
-        SWad after_ = _exposure(_sync(spot));
-        stored.exposure = after_.rawS().toInt128();
+        _sync(spot);
         (BookGreeks memory greeks,,,) = LEDGER.aggregate(spot);
-        Wad beyond = (greeks.delta + after_).absS().subFloor(Wad.wrap(stored.band));
-        if (after_ == before) beyond = beyond.minWad(Wad.wrap(stored.shortfall));
-        stored.shortfall = beyond.raw().toUint128();
+        HedgeInput memory input = _input(spot, BREAKER.effective(seen.mode), SWad.wrap(stored.size), greeks);
+        _noteDecision(POLICY.decide(input), input);
+        Wad beyond = (_net(input) - _aim()).absS().subFloor(Wad.wrap(stored.band));
+        if (input.hedgeDelta == before) beyond = beyond.minWad(Wad.wrap(stored.shortfall));
+        _note(input.hedgeDelta, input.hedgeDelta - SWad.wrap(stored.size), beyond);
     }
 
     function gate(SWad netDelta, Wad spot, Wad nav) external view {
@@ -104,14 +111,24 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         if (oracleMode == Mode.FROZEN || mode == Mode.FROZEN) revert HedgeModeForbids(uint8(Mode.FROZEN));
     }
 
-    function _input(Wad spot, Mode mode, VenuePosition memory position, BookGreeks memory greeks)
+    /// @dev Ends the call when stored numbers are enough to see that nothing is due: the book's sums lie in the zone that
+    /// the policy called quiet. Any doubt is left to the long way.
+    function _stopIfQuiet(OracleView memory seen) private view {
+        if (seen.mode == Mode.FROZEN || !_settled(seen.price)) return;
+        (bool fresh, SWad delta, SWad gamma) = LEDGER.glance(seen.price);
+        if (!fresh || gamma.absS().raw() / GAMMA_UNIT < uint256(stored.gamma) * 99 / 100) return;
+        SWad net = delta + SWad.wrap(stored.size);
+        Wad quiet = Wad.wrap(stored.quiet * TINY);
+        if ((net - _aim()).absS() <= quiet) revert NothingToHedge(net, quiet);
+    }
+
+    function _input(Wad spot, Mode mode, SWad size_, BookGreeks memory greeks)
         private
         view
         returns (HedgeInput memory input)
     {
-        input.bookDelta = greeks.delta;
-        input.gamma = greeks.gamma;
-        input.hedgeDelta = _exposure(position.size);
+        (input.bookDelta, input.gamma, input.vega) = (greeks.delta, greeks.gamma, greeks.vega);
+        input.hedgeDelta = _exposure(size_);
         input.spot = spot;
         input.nav = VAULT.navFast(spot).positive();
         input.cost = Wad.wrap(stored.cost);
@@ -165,17 +182,19 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         private
         returns (SWad executed)
     {
-        SWad trade = _fillable(decision.trade, input.spot);
-        trade = _affordable(trade, input.hedgeDelta, equity_, input.spot);
+        (SWad trade, Wad cost) = _fillable(decision.trade, input.spot);
+        trade = _affordable(trade, cost, input.hedgeDelta, equity_, input.spot);
         bool ok;
         bytes memory data;
         if (!trade.isZeroS()) {
-            _fund(trade, input.hedgeDelta, equity_, input.spot);
+            _fund(trade, cost.mulUp(trade.absS()), input.hedgeDelta, equity_, input.spot);
             (ok, data) = VENUE.tryTrade(trade, _limit(trade, input.spot), ACTION_GAS);
         }
-        executed = _exposure(_sync(input.spot)) - input.hedgeDelta;
+        SWad size_ = ok ? _follow(input.spot, trade) : _sync(input.spot);
+        SWad waits = _waiting();
+        executed = size_ + waits - input.hedgeDelta;
         if (!ok) emit HedgeFailed(decision.trade, data);
-        _record(decision, input, executed, ok ? _price(data) : input.spot);
+        _record(decision, input, executed, waits, ok ? _price(data) : input.spot);
         _release(input.spot);
     }
 
@@ -185,10 +204,12 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     }
 
     /// @dev The schedule advances only when the whole trade was done: the rest stays due.
-    function _record(HedgeDecision memory decision, HedgeInput memory input, SWad executed, Wad price) private {
+    function _record(HedgeDecision memory decision, HedgeInput memory input, SWad executed, SWad waits, Wad price)
+        private
+    {
         Fill memory fill;
-        fill.beyond = _remember(decision, input, executed);
-        if (executed == decision.trade) stored.lastHedge = uint64(input.time.rawTime());
+        fill.beyond = _remember(decision, input, executed, waits);
+        if (executed == decision.trade) stored.lastHedge = uint32(input.time.rawTime());
         if (executed.isZeroS()) return;
         fill.size = executed;
         fill.price = price;
@@ -211,14 +232,31 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         );
     }
 
-    function _remember(HedgeDecision memory decision, HedgeInput memory input, SWad executed)
+    function _remember(HedgeDecision memory decision, HedgeInput memory input, SWad executed, SWad waits)
         private
         returns (Wad beyond)
     {
         beyond = (_net(input) + executed - decision.aim).absS().subFloor(decision.band);
         stored.band = decision.band.raw().toUint128();
+        _noteDecision(decision, input);
+        _note(input.hedgeDelta + executed, waits, beyond);
+    }
+
+    function _noteDecision(HedgeDecision memory decision, HedgeInput memory input) private {
+        uint256 quiet = decision.quiet.raw() / TINY;
+        (stored.aim, stored.quiet) =
+            ((decision.aim.rawS() / int256(TINY)).toInt48(), uint48(FixedPointMathLib.min(quiet, type(uint48).max)));
+        stored.gamma = uint56(FixedPointMathLib.min(input.gamma.absS().raw() / GAMMA_UNIT, type(uint56).max));
+    }
+
+    function _aim() private view returns (SWad) {
+        return SWad.wrap(stored.aim * int256(TINY));
+    }
+
+    function _note(SWad exposure, SWad waits, Wad beyond) private {
+        (stored.exposure, stored.waits) = (exposure.rawS().toInt128(), waits.rawS().toInt128());
         stored.shortfall = beyond.raw().toUint128();
-        stored.exposure = (input.hedgeDelta + executed).rawS().toInt128();
+        stored.open = !beyond.isZero() || !waits.isZeroS();
     }
 
     /// @dev With no trade due: tops margin up, or notes that a shortfall is over. False when there was neither.
@@ -227,12 +265,13 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         returns (bool done)
     {
         if (_marginDue(position, input.spot)) {
-            done = _fund(SWad.wrap(0), position.size, position.equity, input.spot);
+            done = _fund(SWad.wrap(0), Wad.wrap(0), position.size, position.equity, input.spot);
             _sync(input.spot);
         }
         if (stored.shortfall != 0) {
             Wad old = Wad.wrap(stored.shortfall);
-            done = _remember(decision, input, SWad.wrap(0)) < old || done;
+            if (position.size != SWad.wrap(stored.size)) _sync(input.spot);
+            done = _remember(decision, input, SWad.wrap(0), input.hedgeDelta - position.size) < old || done;
         }
     }
 

@@ -5,7 +5,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SplitMath} from "../libraries/SplitMath.sol";
 import {VenueCalls} from "../libraries/VenueCalls.sol";
 import {RouterParams} from "../types/Params.sol";
-import {Addresses, VenueQuote} from "../types/Types.sol";
+import {Addresses, VenuePosition, VenueQuote} from "../types/Types.sol";
 import {ONE, SWad, Wad} from "../types/Units.sol";
 import {RouterMargin} from "./RouterMargin.sol";
 
@@ -46,8 +46,9 @@ contract HedgeRouter is RouterMargin {
     function trade(SWad size, Wad limit) external onlyManager returns (Wad price) {
         uint256 left = size.absS().raw();
         int256 paid;
+        Wad spot = _spot();
         for (uint256 i; i < ROUNDS && left != 0; ++i) {
-            (uint256 filled, int256 cost) = _fill(_signed(left, size), limit);
+            (uint256 filled, int256 cost) = _fill(_signed(left, size), limit, spot);
             left -= filled;
             paid += cost;
         }
@@ -62,11 +63,14 @@ contract HedgeRouter is RouterMargin {
 
     /// @dev The limit is on the average of the whole trade; only an order that waits takes it along.
     /// Returns paid: quote * 1e18, + paid, - received
-    function _fill(SWad size, Wad limit) private returns (uint256 filled, int256 paid) {
+    function _fill(SWad size, Wad limit, Wad spot) private returns (uint256 filled, int256 paid) {
         (uint256[] memory sizes,) = _plan(size);
         for (uint256 i; i < sizes.length; ++i) {
             if (sizes[i] == 0) continue;
-            SWad part = _signed(FixedPointMathLib.min(sizes[i], _room(i, size)), size);
+            VenuePosition memory one = _live(i);
+            SWad part = _signed(FixedPointMathLib.min(sizes[i], _room(one, size, spot)), size);
+            if (part.isZeroS()) continue;
+            _fund(i, one, part, spot);
             (bool ok, uint256 price) = _leg(i, part, limit);
             if (!ok) continue;
             filled += part.absS().raw();
@@ -75,10 +79,8 @@ contract HedgeRouter is RouterMargin {
     }
 
     function _leg(uint256 i, SWad size, Wad limit) private returns (bool ok, uint256 price) {
-        if (size.isZeroS()) return (false, 0);
         if (!venues[i].later) limit = Wad.wrap(size.isNegative() ? 0 : type(uint256).max);
         bytes memory data;
-        _fund(i, size, _spot());
         (ok, data) = venues[i].venue.tryTrade(size, limit, TRADE_GAS);
         price = ok ? FixedPointMathLib.min(abi.decode(data, (uint256)), type(uint128).max) : 0;
         if (ok) emit LegFilled(venues[i].venue, size, Wad.wrap(price));
@@ -123,14 +125,16 @@ contract HedgeRouter is RouterMargin {
         curve.most = far;
     }
 
-    /// @dev A venue that does not quote a grain is out at once: a dead one may burn the gas of every question.
+    /// @dev A venue that does not quote a grain either is out: a dead one may burn the gas of every question.
     function _farQuote(address venue, uint256 most, SWad size) private view returns (uint256, int256) {
-        (bool alive,) = _cost(venue, most / GRAIN, size);
-        if (!alive) return (0, 0);
-        for (uint256 i; i <= HALVINGS && most != 0; ++i) {
-            (bool ok, int256 high) = _cost(venue, most, size);
-            if (ok) return (most, high);
+        (bool ok, int256 high) = _cost(venue, most, size);
+        if (ok) return (most, high);
+        (ok,) = _cost(venue, most / GRAIN, size);
+        for (uint256 i; i < HALVINGS && ok; ++i) {
             most /= 2;
+            bool fits;
+            (fits, high) = _cost(venue, most, size);
+            if (fits) return (most, high);
         }
         return (0, 0);
     }

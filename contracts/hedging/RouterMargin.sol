@@ -28,6 +28,8 @@ abstract contract RouterMargin is IHedgeVenue {
         bool later; // fills later: costs the delay risk
         int128 size;
         int128 equity;
+        int128 ordered; // as of the last answer of a venue that fills later
+        uint64 answeredAt;
     }
 
     event LegFilled(address indexed venue, SWad size, Wad price);
@@ -63,7 +65,7 @@ abstract contract RouterMargin is IHedgeVenue {
         (CAP, PROBE, QUARANTINE) = (p.cap, p.probe, p.quarantine.rawSeconds());
         (TARGET_LEVERAGE, MAX_LEVERAGE, DELAY_RISK) = (p.targetLeverage, p.maxLeverage, p.delayRisk);
         for (uint256 i; i < venues_.length; ++i) {
-            venues.push(Venue(venues_[i], 0, false, _isLater(venues_[i]), 0, 0));
+            venues.push(Venue(venues_[i], 0, false, _isLater(venues_[i]), 0, 0, 0, 0));
         }
     }
 
@@ -80,16 +82,19 @@ abstract contract RouterMargin is IHedgeVenue {
 
     // ------------------------------------------------------------ statements
 
-    /// @notice Sum over venues, the stored values of those that do not answer, and the margin held here.
+    /// @notice Sum over venues, the stored values of those that do not answer, and the margin held here. What lies at a
+    /// venue that does not answer backs no trade elsewhere.
     function position(address owner) external view returns (VenuePosition memory sum) {
         if (owner != MANAGER) return sum;
         sum.equity = held.signed();
+        SWad usable = sum.equity;
         for (uint256 i; i < venues.length; ++i) {
             VenuePosition memory one = _live(i);
             sum.size = sum.size + one.size;
             sum.equity = sum.equity + one.equity;
+            usable = usable + one.equity.minSWad(one.margin.signed());
         }
-        sum.margin = sum.equity.positive();
+        sum.margin = usable.positive();
     }
 
     function pendingOf(address owner) external view returns (SWad sum) {
@@ -99,9 +104,12 @@ abstract contract RouterMargin is IHedgeVenue {
         }
     }
 
+    /// @dev An order at a venue that has stopped answering may yet be filled: it counts for the time of a quarantine.
     function _pending(uint256 i) private view returns (SWad) {
         if (!venues[i].later) return SWad.wrap(0);
-        return venues[i].venue.tryPending(address(this), QUOTE_GAS);
+        (bool ok, SWad size) = venues[i].venue.tryPending(address(this), QUOTE_GAS);
+        bool lost = block.timestamp > venues[i].answeredAt + QUARANTINE;
+        return ok || lost ? size : SWad.wrap(venues[i].ordered);
     }
 
     function venueCount() external view returns (uint256) {
@@ -114,9 +122,10 @@ abstract contract RouterMargin is IHedgeVenue {
         if (!ok) one = VenuePosition(SWad.wrap(venues[i].size), SWad.wrap(venues[i].equity), Wad.wrap(0));
     }
 
+    /// @dev As last noted.
     function _exposure() internal view returns (SWad sum) {
         for (uint256 i; i < venues.length; ++i) {
-            sum = sum + _live(i).size;
+            sum = sum + SWad.wrap(venues[i].size);
         }
     }
 
@@ -124,11 +133,18 @@ abstract contract RouterMargin is IHedgeVenue {
         return ORACLE.read().price;
     }
 
-    /// @dev tryPosition only answers values that fit int128.
+    /// @dev tryPosition only answers values that fit.
     function _note(uint256 i) internal {
         VenuePosition memory one = _live(i);
         venues[i].size = int128(one.size.rawS());
         venues[i].equity = int128(one.equity.rawS());
+        if (venues[i].later) _noteOrder(i);
+    }
+
+    function _noteOrder(uint256 i) private {
+        (bool ok, SWad size) = venues[i].venue.tryPending(address(this), QUOTE_GAS);
+        if (!ok) return;
+        (venues[i].ordered, venues[i].answeredAt) = (int128(size.rawS()), uint64(block.timestamp));
     }
 
     // ------------------------------------------------------------ health
@@ -167,8 +183,9 @@ abstract contract RouterMargin is IHedgeVenue {
         held = held + amount;
         Wad spot = _spot();
         for (uint256 i; i < venues.length; ++i) {
-            if (_live(i).size.isZeroS()) continue;
-            _fund(i, SWad.wrap(0), spot);
+            VenuePosition memory one = _live(i);
+            if (one.size.isZeroS()) continue;
+            _fund(i, one, SWad.wrap(0), spot);
             _note(i);
         }
         emit VenueMarginMoved(msg.sender, amount.signed(), held.signed());
@@ -186,17 +203,19 @@ abstract contract RouterMargin is IHedgeVenue {
     }
 
     /// @dev Underlying that a venue can still take within its leverage if all that is held were its margin.
-    function _room(uint256 i, SWad size) internal view returns (uint256) {
-        VenuePosition memory one = _live(i);
-        SWad most = (one.equity + held.signed()).positive().mulDown(MAX_LEVERAGE).divDown(_spot()).signed();
+    function _room(VenuePosition memory one, SWad size, Wad spot) internal view returns (uint256) {
+        SWad most = (one.equity + held.signed()).positive().mulDown(MAX_LEVERAGE).divDown(spot).signed();
         SWad same = size.isNegative() ? -one.size : one.size;
         return FixedPointMathLib.max((most - same).positive().raw(), (-same).positive().raw());
     }
 
-    /// @dev Brings a venue to target leverage for the position after `size`, as far as held margin goes.
-    function _fund(uint256 i, SWad size, Wad spot) internal {
-        VenuePosition memory one = _live(i);
-        Wad keep = (one.size + size).absS().mulUp(spot).divUp(TARGET_LEVERAGE);
+    /// @dev Brings a venue whose leverage would be half-way from target to maximum after `size` to the target, as far as
+    /// held margin goes.
+    function _fund(uint256 i, VenuePosition memory one, SWad size, Wad spot) internal {
+        Wad notional = (one.size + size).absS().mulUp(spot);
+        Wad bound = Wad.wrap((TARGET_LEVERAGE.raw() + MAX_LEVERAGE.raw()) / 2);
+        if (one.equity.positive().mulDown(bound) > notional) return;
+        Wad keep = notional.divUp(TARGET_LEVERAGE);
         uint256 need = (keep.signed() - one.equity).positive().raw().ceilUnit(UNIT);
         Wad amount = Wad.wrap(FixedPointMathLib.min(need, held.raw().floorUnit(UNIT)));
         if (amount.isZero()) return;

@@ -53,7 +53,7 @@ abstract contract SpotDesk is IHedgeVenue {
     }
 
     function position(address owner) external view returns (VenuePosition memory) {
-        return VenuePosition(_size(owner), _equity(owner), SWad.wrap(accounts[owner].cash).positive());
+        return VenuePosition(_size(owner), _equity(owner), _equity(owner).positive());
     }
 
     // ------------------------------------------------------------ inside

@@ -26,5 +26,6 @@ contract ThresholdPolicy is IHedgePolicy {
         decision.band = WIDTH.mulDown(input.nav).divDown(input.spot);
         decision.trade = BandMath.toEdge(input.bookDelta + input.hedgeDelta, decision.aim, decision.band, true);
         decision.due = !decision.trade.isZeroS();
+        decision.quiet = decision.band.mulDown(Wad.wrap(0.98e18));
     }
 }

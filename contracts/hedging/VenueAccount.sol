@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {IHedgeManager} from "../interfaces/IHedging.sol";
@@ -11,7 +12,7 @@ import {TokenUnits} from "../libraries/TokenUnits.sol";
 import {VenueCalls} from "../libraries/VenueCalls.sol";
 import {HedgeParams} from "../types/Params.sol";
 import {Addresses, VenuePosition, VenueQuote} from "../types/Types.sol";
-import {SWad, Timestamp, Wad} from "../types/Units.sol";
+import {SWad, Seconds, Timestamp, Wad} from "../types/Units.sol";
 
 /// The pool's account at its venue: a stored copy of the position, what the venue can still take, and the margin
 /// that flows between the vault and the venue. A sick venue never makes anything here revert.
@@ -22,29 +23,40 @@ abstract contract VenueAccount is IHedgeManager {
     using TokenUnits for uint256;
     using VenueCalls for address;
 
-    /// @dev Last known position and venue, all 1e18. equity is as of oracle price `spot`.
+    /// @dev Last known position and venue, 1e18 but where a unit stands. equity is as of oracle price `spot`. The first
+    /// two slots are all that it takes to see that nothing is due.
     struct Stored {
-        int128 size;
-        int128 equity;
-        uint128 spot;
+        int96 size;
+        int96 equity;
+        uint32 syncedAt;
+        uint32 lastHedge;
+        uint96 spot;
+        int48 aim; // of the policy's last decision, 1e-6
+        uint48 quiet; // within this of the aim nothing is due, 1e-6
+        uint56 gamma; // the book's then, 1e-9
+        bool open; // a shortfall, or an order that waits
+        uint96 canBuy; // what the venue can take within slippage and leverage
+        uint96 canSell;
         uint64 cost; // half of the venue's relative bid-ask for a small trade
-        uint64 lastHedge;
-        uint128 canBuy; // what the venue can take within slippage and leverage
-        uint128 canSell;
-        uint128 band;
+        uint128 band; // of the last hedge
         uint128 shortfall;
         int128 exposure; // size and what is ordered, as of the last hedge or sync
+        int128 waits; // what is ordered, as of the venue's last answer
     }
 
     /// Search of the largest size that fits, down to 1/4096; within 1/16 of it.
     uint256 private constant HALVINGS = 12;
     uint256 private constant REFINEMENTS = 4;
+    /// A stored decision holds while spot is within this fraction.
+    uint256 private constant NEAR = 100;
     /// The bid-ask is measured with this fraction of what the pool owns.
     uint256 private constant PROBE_FRACTION = 1000;
     /// Gas that a venue may burn per call; a router with several venues behind it needs that much.
     uint256 internal constant VIEW_GAS = 1_200_000;
     uint256 internal constant ACTION_GAS = 5_000_000;
-    Wad private constant UNLIMITED = Wad.wrap(type(uint128).max);
+    Wad private constant UNLIMITED = Wad.wrap(type(uint96).max);
+    /// An order at a venue that has stopped answering counts this long.
+    uint256 private constant ORDER_LIFE = 1 hours;
 
     address internal immutable QUOTE;
     uint256 internal immutable UNIT;
@@ -56,6 +68,7 @@ abstract contract VenueAccount is IHedgeManager {
     Wad private immutable MAX_SLIPPAGE;
     Wad internal immutable GATE_SLACK;
     Wad internal immutable STALE_SHARE;
+    uint256 private immutable LOOK_AGE;
 
     Stored internal stored;
 
@@ -71,6 +84,7 @@ abstract contract VenueAccount is IHedgeManager {
         MAX_SLIPPAGE = params_.maxSlippage;
         GATE_SLACK = params_.gateSlack;
         STALE_SHARE = params_.staleShare;
+        LOOK_AGE = params_.lookAge.rawSeconds();
     }
 
     function params() public view returns (HedgeParams memory) {
@@ -80,7 +94,8 @@ abstract contract VenueAccount is IHedgeManager {
             maxLeverage: MAX_LEVERAGE,
             gateSlack: GATE_SLACK,
             maxSlippage: MAX_SLIPPAGE,
-            staleShare: STALE_SHARE
+            staleShare: STALE_SHARE,
+            lookAge: Seconds.wrap(uint64(LOOK_AGE))
         });
     }
 
@@ -100,7 +115,7 @@ abstract contract VenueAccount is IHedgeManager {
     }
 
     function pending() external view returns (SWad) {
-        return VENUE.tryPending(address(this), VIEW_GAS);
+        return _waiting();
     }
 
     function inventory() external view returns (SWad, Wad, Wad) {
@@ -115,6 +130,16 @@ abstract contract VenueAccount is IHedgeManager {
         return Wad.wrap(stored.shortfall);
     }
 
+    /// @dev Whether the stored position is young and near, and leaves nothing to do by itself: no shortfall, no order, no
+    /// margin.
+    function _settled(Wad spot) internal view returns (bool) {
+        Stored storage s = stored;
+        if (s.open || block.timestamp >= s.syncedAt + LOOK_AGE) return false;
+        if (FixedPointMathLib.dist(spot.raw(), s.spot) > s.spot / NEAR) return false;
+        if (TARGET_LEVERAGE.isZero()) return true;
+        return !_above(TOP_UP_LEVERAGE, SWad.wrap(s.size).absS().mulUp(spot), equityAt(spot));
+    }
+
     /// @dev The venue's statement, or the stored one when it cannot make any.
     function _live() internal view returns (VenuePosition memory position) {
         bool ok;
@@ -124,22 +149,44 @@ abstract contract VenueAccount is IHedgeManager {
 
     /// @dev Position with orders that wait: nothing is ordered twice.
     function _exposure(SWad size_) internal view returns (SWad) {
-        return size_ + VENUE.tryPending(address(this), VIEW_GAS);
+        return size_ + _waiting();
     }
 
-    /// @dev Reads position, bid-ask and capacity into storage; a venue that does not answer has no capacity.
+    /// @dev An order at a venue that has stopped answering may yet be filled.
+    function _waiting() internal view returns (SWad) {
+        (bool ok, SWad size_) = VENUE.tryPending(address(this), VIEW_GAS);
+        bool lost = block.timestamp > stored.syncedAt + ORDER_LIFE;
+        return ok || lost ? size_ : SWad.wrap(stored.waits);
+    }
+
+    /// @dev Reads position, bid-ask and capacity into storage.
     function _sync(Wad spot) internal returns (SWad size_) {
-        (bool ok, VenuePosition memory position) = VENUE.tryPosition(address(this), VIEW_GAS);
+        (bool ok, VenuePosition memory position) = _readPosition(spot);
+        if (!ok) return SWad.wrap(stored.size);
+        stored.syncedAt = uint32(block.timestamp);
+        _measure(spot, position);
+        return position.size;
+    }
+
+    /// @dev After a trade: what was measured not long ago moves along with it.
+    function _follow(Wad spot, SWad traded) internal returns (SWad) {
+        if (block.timestamp >= stored.syncedAt + LOOK_AGE) return _sync(spot);
+        _readPosition(spot);
+        stored.canBuy = _capped(Wad.wrap(stored.canBuy).signed() - traded);
+        stored.canSell = _capped(Wad.wrap(stored.canSell).signed() + traded);
+        return SWad.wrap(stored.size);
+    }
+
+    /// @dev A venue that does not answer has no capacity.
+    function _readPosition(Wad spot) private returns (bool ok, VenuePosition memory position) {
+        (ok, position) = VENUE.tryPosition(address(this), VIEW_GAS);
         if (!ok) {
             (stored.canBuy, stored.canSell) = (0, 0);
-            return SWad.wrap(stored.size);
+            return (ok, position);
         }
-        size_ = position.size;
-        stored.size = size_.rawS().toInt128();
-        stored.equity = position.equity.rawS().toInt128();
-        stored.spot = spot.raw().toUint128();
-        _measure(spot, position);
-        emit Synced(size_, position.equity, spot);
+        (stored.size, stored.equity) = (position.size.rawS().toInt96(), position.equity.rawS().toInt96());
+        stored.spot = spot.raw().toUint96();
+        emit Synced(position.size, position.equity, spot);
     }
 
     function _measure(Wad spot, VenuePosition memory position) private {
@@ -155,20 +202,23 @@ abstract contract VenueAccount is IHedgeManager {
 
     /// @dev Half of an order that waits.
     function _halfOrder(int256 side) internal view returns (Wad) {
-        int256 waits = int256(stored.exposure) - stored.size;
-        return Wad.wrap(SWad.wrap(side * waits).positive().raw() / 2);
+        return Wad.wrap(SWad.wrap(side * stored.waits).positive().raw() / 2);
     }
 
     function _halfSpread(Wad ask, Wad bid) private pure returns (uint64) {
         return uint64(ask.subFloor(bid).divDown(ask + bid).raw());
     }
 
-    function _capacity(int256 side, Wad owned, Wad spot, SWad size_) private view returns (uint128) {
+    function _capacity(int256 side, Wad owned, Wad spot, SWad size_) private view returns (uint96) {
         Wad room = _room(side, owned, spot, size_);
-        if (MAX_SLIPPAGE.isZero() || room.isZero()) return room.raw().toUint128();
+        if (MAX_SLIPPAGE.isZero() || room.isZero()) return _capped(room.signed());
         Wad most = room.minWad(owned.mulDown(MAX_LEVERAGE).divDown(spot));
-        SWad fits = _fillable(SWad.wrap(side * most.signed().rawS()), spot);
-        return fits.absS().raw().toUint128();
+        (SWad fits,) = _fillable(SWad.wrap(side * most.signed().rawS()), spot);
+        return _capped(fits.absS().signed());
+    }
+
+    function _capped(SWad room) private pure returns (uint96) {
+        return uint96(room.positive().minWad(UNLIMITED).raw());
     }
 
     /// @dev What leverage leaves in one direction when all that the pool owns were margin.
@@ -187,35 +237,45 @@ abstract contract VenueAccount is IHedgeManager {
         return trade.isNegative() ? spot - slip : spot + slip;
     }
 
-    /// @dev The part of `trade` that the venue fills within the limit: halved until it fits, then refined.
-    function _fillable(SWad trade, Wad spot) internal view returns (SWad) {
+    /// @dev The part of `trade` that the venue fills within the limit, halved until it fits, then refined; and what a
+    /// unit of it costs against `spot`, >= 0.
+    function _fillable(SWad trade, Wad spot) internal view returns (SWad fits, Wad cost) {
         Wad limit = _limit(trade, spot);
         int256 good = trade.rawS();
-        for (uint256 i; !_fits(SWad.wrap(good), limit); ++i) {
-            if (i == HALVINGS) return SWad.wrap(0);
+        Wad price = _priceOf(SWad.wrap(good), limit);
+        for (uint256 i; price.isZero(); ++i) {
+            if (i == HALVINGS) return (SWad.wrap(0), price);
             good /= 2;
+            price = _priceOf(SWad.wrap(good), limit);
         }
-        if (good == trade.rawS()) return trade;
+        if (good != trade.rawS()) (good, price) = _refined(good, price, limit);
+        return (SWad.wrap(good), trade.isNegative() ? spot.subFloor(price) : price.subFloor(spot));
+    }
+
+    function _refined(int256 good, Wad price, Wad limit) private view returns (int256, Wad) {
         int256 step = good / 2;
         for (uint256 i; i < REFINEMENTS; ++i) {
-            if (_fits(SWad.wrap(good + step), limit)) good += step;
+            Wad found = _priceOf(SWad.wrap(good + step), limit);
+            if (!found.isZero()) (good, price) = (good + step, found);
             step /= 2;
         }
-        return SWad.wrap(good);
+        return (good, price);
     }
 
-    function _fits(SWad trade, Wad limit) private view returns (bool) {
+    /// @dev Zero when the venue does not fill it within the limit.
+    function _priceOf(SWad trade, Wad limit) private view returns (Wad) {
         VenueQuote memory q = VENUE.tryQuote(trade, VIEW_GAS);
-        return q.ok && (trade.isNegative() ? q.price >= limit : q.price <= limit);
+        bool fits = q.ok && (trade.isNegative() ? q.price >= limit : q.price <= limit);
+        return fits ? q.price : Wad.wrap(0);
     }
 
-    /// @dev The part of `trade` after which leverage stays within its maximum if all cash became margin. Trades that
-    /// reduce the position always pass.
-    function _affordable(SWad trade, SWad size_, SWad equity_, Wad spot) internal view returns (SWad) {
+    /// @dev The part of `trade` after which leverage stays within its maximum if all cash became margin, at `cost` a
+    /// unit. Trades that reduce the position always pass.
+    function _affordable(SWad trade, Wad cost, SWad size_, SWad equity_, Wad spot) internal view returns (SWad) {
         if (TARGET_LEVERAGE.isZero() || (size_ + trade).absS() <= size_.absS()) return trade;
         SWad owned = equity_ + VAULT.cash().signed();
         SWad costless = _levered(trade, size_, owned, spot);
-        return _levered(costless, size_, owned - _costOf(costless, spot).signed(), spot);
+        return _levered(costless, size_, owned - cost.mulUp(costless.absS()).signed(), spot);
     }
 
     function _levered(SWad trade, SWad size_, SWad owned, Wad spot) private view returns (SWad) {
@@ -224,21 +284,13 @@ abstract contract VenueAccount is IHedgeManager {
         return allowed.isNegative() == trade.isNegative() ? allowed : SWad.wrap(0);
     }
 
-    /// @dev What filling `trade` costs against `spot`, >= 0.
-    function _costOf(SWad trade, Wad spot) private view returns (Wad) {
-        VenueQuote memory q = VENUE.tryQuote(trade, VIEW_GAS);
-        if (!q.ok) return Wad.wrap(0);
-        Wad worse = trade.isNegative() ? spot.subFloor(q.price) : q.price.subFloor(spot);
-        return worse.mulUp(trade.absS());
-    }
-
     // ------------------------------------------------------------ margin
 
-    /// @dev Before a trade: margin for the position after it. Returns whether margin moved.
-    function _fund(SWad trade, SWad size_, SWad equity_, Wad spot) internal returns (bool) {
+    /// @dev Before a trade that costs `cost`: margin for the position after it. Returns whether margin moved.
+    function _fund(SWad trade, Wad cost, SWad size_, SWad equity_, Wad spot) internal returns (bool) {
         if (TARGET_LEVERAGE.isZero()) return false;
         Wad notional = (size_ + trade).absS().mulUp(spot);
-        SWad left = equity_ - (trade.isZeroS() ? Wad.wrap(0) : _costOf(trade, spot)).signed();
+        SWad left = equity_ - cost.signed();
         if (!_above(TOP_UP_LEVERAGE, notional, left)) return false;
         Wad need = (notional.divUp(TARGET_LEVERAGE).signed() - left).positive();
         Wad amount = Wad.wrap(need.raw().ceilUnit(UNIT)).minWad(Wad.wrap(VAULT.cash().raw().floorUnit(UNIT)));
@@ -286,7 +338,7 @@ abstract contract VenueAccount is IHedgeManager {
         Wad received = _sendHome(before);
         if (received.isZero()) return;
         SWad left = equity_ - received.signed();
-        stored.equity = left.rawS().toInt128();
+        stored.equity = left.rawS().toInt96();
         emit MarginMoved(-received.signed(), left, _leverage(notional, left));
     }
 

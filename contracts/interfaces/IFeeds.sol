@@ -29,6 +29,13 @@ interface IPullFeed {
     function getPriceUnsafe(bytes32 id) external view returns (Price memory);
 }
 
+/// @notice An opinion from off chain of where the pool's delta should be.
+interface ISignal {
+    /// Returns value: -1e18 = hold less delta, 1e18 = hold more; what lies beyond counts as these
+    /// Returns time: when it was stated
+    function latest() external view returns (int256 value, uint256 time);
+}
+
 /// @notice A feed of volatility slices, one per expiry.
 interface IVolFeed {
     /// Returns slice: SVI of annualised variance

@@ -59,6 +59,10 @@ interface IGreekLedger {
         view
         returns (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale);
 
+    /// @notice The aggregate's delta and gamma from one stored word, and whether all expiries are fresh at `spot`; within
+    /// a millionth of the limit it may say no.
+    function glance(Wad spot) external view returns (bool fresh, SWad delta, SWad gamma);
+
     /// @notice Stored vega of one expiry's book, pool perspective, per 1.00 of vol: for the market's vega limit.
     function vegaOf(Timestamp expiry) external view returns (SWad);
 

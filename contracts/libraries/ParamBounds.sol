@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {
-    AsyncParams, AuctionParams, BandParams, BreakerParams, HedgeParams, InsuranceParams, IntervalParams,
+    AimParams, AsyncParams, AuctionParams, BandParams, BreakerParams, HedgeParams, InsuranceParams, IntervalParams,
     MarginParams, MarketParams, OracleParams, PricingParams, RewardParams, RouterParams, UniswapParams, VaultParams
 } from "../types/Params.sol";
 import {Seconds, Wad} from "../types/Units.sol";
@@ -140,6 +140,7 @@ library ParamBounds {
         _wad("hedge.gateSlack", p.gateSlack, 0, 100e18);
         _wad("hedge.maxSlippage", p.maxSlippage, 0, 1e18);
         _wad("hedge.staleShare", p.staleShare, 0, 1e18);
+        _time("hedge.lookAge", p.lookAge, 0, DAY);
         _order("hedge.targetLeverage", p.targetLeverage, "hedge.topUpLeverage", p.topUpLeverage);
         _order("hedge.topUpLeverage", p.topUpLeverage, "hedge.maxLeverage", p.maxLeverage);
     }
@@ -150,6 +151,14 @@ library ParamBounds {
         _wad("band.maxBand", p.maxBand, 0, 10e18);
         _wad("band.minTrade", p.minTrade, 0, 1e18);
         _order("band.minBand", p.minBand, "band.maxBand", p.maxBand);
+    }
+
+    /// @dev Of the slope its size.
+    function check(AimParams memory p) internal pure {
+        _wad("aim.volSlope", p.volSlope.absS(), 0, 10e18);
+        _wad("aim.maxAim", p.maxAim, 0, 100e18);
+        _wad("aim.signalShare", p.signalShare, 0, 1e18);
+        _time("aim.signalAge", p.signalAge, 0, 30 * DAY);
     }
 
     function check(IntervalParams memory p) internal pure {

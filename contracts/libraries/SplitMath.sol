@@ -20,6 +20,7 @@ library SplitMath {
     function split(Curve[] memory curves, uint256 total) internal pure returns (uint256[] memory sizes) {
         (int256 low, int256 high, uint256 most) = _range(curves, total);
         if (most <= total) return _all(curves);
+        if (_single(curves, total, sizes = new uint256[](curves.length))) return sizes;
         for (uint256 i; i < STEPS && high - low > 1; ++i) {
             int256 middle = low + (high - low) / 2;
             if (_sum(_sizes(curves, middle)) > total) high = middle;
@@ -70,6 +71,17 @@ library SplitMath {
             uint256 reach = FixedPointMathLib.min(curves[i].most, total);
             high = FixedPointMathLib.max(high, cost(curves[i], 2 * reach) + 1);
         }
+    }
+
+    /// @dev One venue alone takes all there is to do.
+    function _single(Curve[] memory curves, uint256 total, uint256[] memory sizes) private pure returns (bool) {
+        uint256 open;
+        for (uint256 i; i < curves.length; ++i) {
+            if (curves[i].most == 0) continue;
+            sizes[i] = total;
+            ++open;
+        }
+        return open == 1;
     }
 
     function _all(Curve[] memory curves) private pure returns (uint256[] memory sizes) {

@@ -20,7 +20,7 @@ library VenueCalls {
         return VenueQuote(fills == 1 && price != 0, Wad.wrap(price), Wad.wrap(cost));
     }
 
-    /// @dev Values beyond int128 are not credible, and would not fit storage.
+    /// @dev Values beyond int96, forty billion, are not credible, and would not fit storage.
     function tryPosition(address venue, address owner, uint256 cap)
         internal
         view
@@ -30,16 +30,17 @@ library VenueCalls {
         (ok, data) = _view(venue, abi.encodeCall(IHedgeVenue.position, (owner)), 96, cap);
         if (!ok) return (false, answer);
         (int256 size, int256 equity, uint256 margin) = abi.decode(data, (int256, int256, uint256));
-        ok = size == int128(size) && equity == int128(equity);
+        ok = size == int96(size) && equity == int96(equity);
         answer = VenuePosition(SWad.wrap(size), SWad.wrap(equity), Wad.wrap(margin));
     }
 
-    /// @dev Ordered but not yet filled; zero at a venue that knows no such thing.
-    function tryPending(address venue, address owner, uint256 cap) internal view returns (SWad) {
-        (bool ok, bytes memory data) = _view(venue, abi.encodeCall(IAsyncVenue.pendingOf, (owner)), 32, cap);
-        if (!ok) return SWad.wrap(0);
+    /// @dev Ordered but not yet filled; not ok and zero at a venue that knows no such thing or does not answer.
+    function tryPending(address venue, address owner, uint256 cap) internal view returns (bool ok, SWad) {
+        bytes memory data;
+        (ok, data) = _view(venue, abi.encodeCall(IAsyncVenue.pendingOf, (owner)), 32, cap);
+        if (!ok) return (false, SWad.wrap(0));
         int256 size = abi.decode(data, (int256));
-        return SWad.wrap(size == int128(size) ? size : int256(0));
+        return size == int96(size) ? (true, SWad.wrap(size)) : (false, SWad.wrap(0));
     }
 
     /// Returns data: the price (32 bytes) or the revert reason

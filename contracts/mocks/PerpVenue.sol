@@ -136,7 +136,7 @@ contract PerpVenue is IHedgeVenue {
         Account memory account = accounts[owner];
         (, int256 funding) = _funding();
         int256 equity = _marked(account, funding);
-        return VenuePosition(SWad.wrap(account.size), SWad.wrap(equity), SWad.wrap(account.margin).positive());
+        return VenuePosition(SWad.wrap(account.size), SWad.wrap(equity), SWad.wrap(equity).positive());
     }
 
     /// Returns rate: daily funding rate now; + longs pay

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Seconds, Wad} from "./Units.sol";
+import {SWad, Seconds, Wad} from "./Units.sol";
 
 /// The shape and meaning of every parameter, written once. Values live in scenarios (TOML), bounds in the
 /// library ParamBounds. "0 = off" says that the limit, fee or defence does nothing when its value is zero.
@@ -120,6 +120,7 @@ struct HedgeParams {
     Wad gateSlack; // delta beyond band + capacity that a trade may leave, as a share of NAV / S; 0 = off
     Wad maxSlippage; // a hedge is not executed further than this from the oracle; 0 = off
     Wad staleShare; // share of a stale expiry's delta that is hedged
+    Seconds lookAge; // up to this age the stored position suffices to see that nothing is due; 0 = off: the venue is asked
 }
 
 /// Whalley-Wilmott policy: band = (3/2 k S gamma^2 / lambda)^(1/3), lambda = riskAversion / NAV.
@@ -128,6 +129,14 @@ struct BandParams {
     Wad minBand; // clamp of the band as a share of NAV / S
     Wad maxBand;
     Wad minTrade; // smallest trade as a share of the band: at the edge, dust is not worth its gas; 0 = off
+}
+
+/// Aimed band policy: the band around an aim, which leaves zero by what vega carries of delta and by a signal.
+struct AimParams {
+    SWad volSlope; // change of vol that comes with a log-return of spot of 1: rho sigma_v / (2 sqrt v) in Heston; 0 = off
+    Wad maxAim; // largest distance of the aim from zero as a share of the band; 1 = its edge
+    Wad signalShare; // how far a full signal moves the aim, as a share of the band; 0 = off
+    Seconds signalAge; // age beyond which a signal counts for nothing
 }
 
 /// Interval policy: due once in every slot of a fixed schedule, phase + n * interval.

@@ -160,6 +160,7 @@ struct HedgeInput {
     SWad bookDelta; // of the options
     SWad hedgeDelta; // of the venue positions
     SWad gamma;
+    SWad vega; // quote per 1.00 of vol
     Wad spot;
     Wad nav;
     Wad cost; // proportional cost of the cheapest venue, as a ratio
@@ -174,6 +175,7 @@ struct HedgeDecision {
     SWad trade; // underlying to buy (+) or sell (-) on venues
     Wad band; // half-width within which nothing is done; 0 for policies without a band
     SWad aim; // net delta aimed at
+    Wad quiet; // within this of the aim nothing will be due while spot moves, or gamma falls, by at most a hundredth
 }
 
 /// A venue's answer to a request for a price. Never a revert: `ok` says whether it can fill.
@@ -187,7 +189,7 @@ struct VenueQuote {
 struct VenuePosition {
     SWad size; // underlying
     SWad equity; // margin + unrealised profit - funding
-    Wad margin; // deposited margin, realised results included
+    Wad margin; // what of equity can back a trade now: less where some of it lies at a venue that does not answer
 }
 
 /// An auction's state.

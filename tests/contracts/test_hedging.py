@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,24 @@ def test_hedge_costs_what_the_venue_charges_and_nav_pays_it(
     assert from_wad(before - after) == pytest.approx(cost, rel=1e-3)
 
 
+def test_hedge_aimed_ends_at_the_edge_around_the_minimum_variance_aim(
+    pool_with: Callable[..., Pool],
+) -> None:
+    """Short 50 calls: vega by mpmath; volatility falls by 0.4 when spot rises by e."""
+    pool = pool_with(policy="aimed", **{"aim.volSlope": Decimal("-0.4"), "aim.maxAim": 100})
+    pool.trade(1, 50)
+    (hedged,) = pool.send("hedge", "hedge").named("Hedged")
+    years = mpmath.mpf(30 * DAY) / YEAR
+    vega = -50 * SPOT * mpmath.sqrt(years) * mpmath.npdf(VOL * mpmath.sqrt(years) / 2)
+    aim, band = from_wad(hedged["aim"]), from_wad(hedged["band"])
+    assert aim == pytest.approx(float(mpmath.mpf("0.4") * vega / SPOT), rel=1e-3)
+    assert aim < -2.0
+    assert from_wad(hedged["netAfter"]) == pytest.approx(aim - band, abs=1e-6)
+    assert pool.wad("hedge", "shortfall") == 0
+    assert pool.send("hedge", "sync").ok
+    assert pool.wad("hedge", "shortfall") < 1e-3  # reckoned around the aim, not around zero
+
+
 # ------------------------------------------------------------------ a crash
 
 
@@ -221,20 +240,31 @@ def test_dead_venue_at_expiry_does_not_stop_settlement(pool_with: Callable[..., 
 # ------------------------------------------------------------------ gas
 
 
+CALL = 21_064
+"""What any transaction with four bytes of calldata costs."""
+
+
 def test_hedge_gas_within_budget(pool_with: Callable[..., Pool]) -> None:
-    """One hedge, margin moved or not, is within 300k; so is the price of a vain call, 160k."""
+    """One hedge, margin moved or not, 300k; to learn that nothing is due 40k, at any number of
+    expiries."""
     pool = pool_with()
+    assert pool.send("hedge", "sync").ok
     pool.trade(1, 50)
     assert pool.send("hedge", "hedge").ok
     pool.trade(1, 20)
     plain = pool.send("hedge", "hedge")
     pool.trade(1, 80)
     funded = pool.send("hedge", "hedge")
+    pool.trade(1, -1)
     idle = pool.send("hedge", "hedge")
     assert idle.error is not None
     assert idle.error.name == "NothingToHedge"
     assert not plain.named("MarginMoved")
     assert funded.named("MarginMoved")
-    assert plain.gas - 21_064 <= 300_000
-    assert funded.gas - 21_064 <= 300_000
-    assert idle.gas - 21_064 <= 160_000
+    assert plain.gas - CALL <= 300_000
+    assert funded.gas - CALL <= 300_000
+    assert idle.gas - CALL <= 40_000
+    pool.price(SPOT, seconds=700)
+    old = pool.send("hedge", "hedge")
+    assert old.error is not None
+    assert old.gas - CALL > 40_000  # the position is too old to go by: the venue was asked

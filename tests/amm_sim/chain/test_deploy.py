@@ -105,7 +105,7 @@ def test_deploy_every_policy_and_venue(chain: Chain, policy: str, venue: str) ->
         ({"protocol.markt.x": 1}, r"^protocol\.markt = .*unknown key: did you mean market\?$"),
         (
             {"protocol.policy": "always"},
-            r"^protocol\.policy = 'always': one of band, interval, threshold, none$",
+            r"^protocol\.policy = 'always': one of band, aimed, interval, threshold, none$",
         ),
         (
             {"protocol.quote_decimals": 19},
