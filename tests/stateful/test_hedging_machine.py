@@ -94,10 +94,16 @@ class Machine(RuleBasedStateMachine):
         strike=st.integers(0, 2),
         call=st.booleans(),
         size=st.sampled_from((-80, -35, -12, -1, 1, 12, 35, 80)),
+        hedged=st.booleans(),
     )
-    def trade(self, who: str, strike: int, call: bool, size: int) -> None:
+    def trade(self, who: str, strike: int, call: bool, size: int, hedged: bool) -> None:
         """The inventory fee is the potential's change; rebates stay within the account's fees."""
         self._tick()
+        self._trade(who, strike, call, size)
+        if hedged:
+            self._hedge()
+
+    def _trade(self, who: str, strike: int, call: bool, size: int) -> None:
         exposure, band, spot = (from_wad(x) for x in self.pool.view("hedge", "inventory").values())
         spot = spot or self.spot  # nothing is stored before the first hedge or sync
         series = SeriesKey(self.pool.expiry, strike, call).id
@@ -117,12 +123,18 @@ class Machine(RuleBasedStateMachine):
         self.spot = round(min(max(self.spot * (1.0 + move), 1200.0), 3200.0), 8)
         self._tick(seconds)
 
-    @rule(ready=st.booleans())
-    def hedge(self, ready: bool) -> None:
-        """H-1 to H-4 of one hedge on a fresh book, with a position just read or not."""
+    @rule(ready=st.booleans(), filled=st.booleans())
+    def hedge(self, ready: bool, filled: bool) -> None:
+        """On a fresh book, with a position just read or not, what is ordered filled or not."""
         self._tick()
         if ready:
             assert self.pool.send("hedge", "sync").ok
+        self._hedge()
+        if filled:
+            self._execute()
+
+    def _hedge(self) -> None:
+        """H-1 to H-4 of one hedge."""
         waits, size = self._waiting(), self._size()
         net = self._delta() + size + waits
         done = self.pool.send("hedge", "hedge")
@@ -146,16 +158,19 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def execute(self) -> None:
         """A keeper fills what waits; early or late it is refused or cancelled."""
+        self._execute()
+
+    def _execute(self) -> None:
         self._tick(40)
         if "async" in self.dead or not self._waiting():
             return
         self.times["executed"] += self.pool.send("async", "execute", self.router).ok
         self.executed = True
 
-    @rule(venue=st.sampled_from(VENUES), way=st.sampled_from(WAYS))
-    def kill(self, venue: str, way: str) -> None:
-        """A venue dies."""
-        if venue in self.dead:
+    @rule(venue=st.sampled_from(VENUES), way=st.sampled_from(WAYS), chance=st.integers(0, 2))
+    def kill(self, venue: str, way: str, chance: int) -> None:
+        """A venue dies, once in three times."""
+        if venue in self.dead or chance:
             return
         before = self._size() + self._waiting()
         self.dead[venue] = way
