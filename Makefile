@@ -54,7 +54,7 @@ bench: build  ## Run the benchmarks: gas, speed, accuracy
 	@for script in $(wildcard benchmarks/bench_*.py); do echo "[bench] $$script"; $(BIN)/python $$script || exit 1; done
 
 bench-contracts: build  ## Accuracy, gas and sizes of the contracts beside published pricers; renew benchmarks/gas.json
-	$(BIN)/python -m benchmarks.contracts
+	$(BIN)/python benchmarks/all_contracts.py
 
 docs: build  ## Write the generated pages of docs/
 	@for script in $(wildcard docs/generate_*.py); do echo "[docs] $$script"; $(BIN)/python $$script || exit 1; done

@@ -2,7 +2,7 @@
 
 Writes gas.json, with which tests/contracts/test_gas.py compares what the contracts cost now.
 
-    make bench-contracts        (or: python -m benchmarks.contracts)
+    make bench-contracts        (or: python benchmarks/all_contracts.py)
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import bench_ledger
+import bench_market
+import bench_pricing
+
 from amm_sim.chain import Anvil, Artifacts, Chain
-from benchmarks import bench_ledger, bench_market, bench_pricing
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path(__file__).with_name("gas.json")
