@@ -11,7 +11,7 @@ MINUTES ?= 60
 export PYTHON NODE
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 setup:  ## Install Python, Node and Solidity packages from the locks (into .venv, node_modules, .solc)
 	@tools/setup.sh
