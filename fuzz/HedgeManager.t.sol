@@ -398,7 +398,7 @@ contract HedgeManagerTest is HedgeBase {
         ledger.set(-100e18, -0.05e18);
         manager.sync();
         check(_shortWay(), "flat");
-        for (uint256 price = 1985e18; price > 1650e18; price -= price / 120) {
+        for (uint256 price = 1985e18; price > 1400e18; price -= price / 120) {
             _move(price);
             try manager.hedge() {
                 check(manager.equity().rawS() * 20 >= int256(100 * price * 9), "topped up");
