@@ -13,7 +13,9 @@ from amm_sim.analyzers.liquidation import OVERSHOOT, overshoot
 from amm_sim.chain import Chain
 from amm_sim.proofs.overshoot import Case, clustered, prove
 
-CASE = Case(liquidations=216)
+CASE = Case(liquidations=120, accounts=4)
+FARTHEST = 5.4
+"""Standard errors that Student's t with 29 degrees of freedom passes once in 100,000 times."""
 
 
 def test_constant_is_zeta_of_one_half_over_the_root_of_two_pi() -> None:
@@ -33,11 +35,10 @@ def test_law_gives_the_published_basis_points(vol: float, step: int, basis_point
 def test_accounts_are_found_by_the_law_beyond_their_thresholds(chain: Chain) -> None:
     proof = prove(chain, CASE, np.random.default_rng(7))
     assert proof.liquidations >= CASE.liquidations
-    assert proof.holds
-    assert proof.error < 0.1 * proof.expected
-    for step in (3, 48):  # power: prices four times as often, a quarter as often
-        other = replace(proof, expected=overshoot(CASE.vol, step))
-        assert not other.holds
+    assert proof.paths >= 30
+    assert abs(proof.z) < FARTHEST
+    late = replace(proof, expected=overshoot(CASE.vol, 4 * CASE.step))
+    assert abs(late.z) > FARTHEST  # power: prices a quarter as often
 
 
 def test_clustered_error_of_equal_neighbours_is_that_of_the_paths() -> None:

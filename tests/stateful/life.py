@@ -54,8 +54,8 @@ class Life(Traders, Liquidation, Pool):
         """Any action by its weight; what an auction or a past expiry waits for comes more often."""
         if set(self.sick) - set(self.ghost.auctions) and self.chance(0.4):
             return "start"
-        if self.ghost.auctions and self.chance(0.35):
-            lost = any(a.insolvent for a in self.ghost.auctions.values())
+        lost = any(a.insolvent for a in self.ghost.auctions.values())
+        if self.ghost.auctions and self.chance(0.5 if lost else 0.35):
             return str(self.pick(LOST if lost else WAITING))
         past = min(self._open_expiries(), default=self.world.time) < self.world.time
         if past and self.chance(0.25):
@@ -132,7 +132,7 @@ ACTIONS: Mapping[str, tuple[float, Callable[[Life], None]]] = {
 NAMES = list(ACTIONS)
 WEIGHTS = [ACTIONS[name][0] / sum(weight for weight, _ in ACTIONS.values()) for name in NAMES]
 WAITING = ["bid", "bid", "end", "deposit", "move", "close"]
-LOST = ["bid", "close", "move", "move", "start"]
+LOST = ["bid", "close", "close", "move", "move", "process", "start"]
 """What is likely to happen while an auction is live, and while one has turned insolvent."""
 ALWAYS = {"touch", "gift", "poke breaker", "poke oracle", "sync"}
 """Calls that nothing refuses."""

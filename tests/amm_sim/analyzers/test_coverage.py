@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 from scipy.special import ndtri
+from scipy.stats import chi2
 
 from amm_sim.analyzers.adequacy import Short, deficit_probability
 from amm_sim.analyzers.coverage import christoffersen, coverage, kupiec, simulated
 from amm_sim.units import YEAR
 
 DAY = 86_400
-RUNS = 1000
 
 
 def test_statistics_by_hand():
@@ -46,7 +46,7 @@ def test_series_that_says_nothing_is_refused(series):
         coverage(series, 0.05)
 
 
-def breaches(rng, vol, days, runs=RUNS):
+def breaches(rng, vol, days, runs):
     """Each day an account at the margin that 5 % of days at 80 % volatility exceed.
 
     A short call of 30 days is sold anew every day; it breaches when revaluation exceeds margin.
@@ -70,18 +70,21 @@ def rejected(found):
 
 
 def test_size_under_gbm_is_five_percent():
-    """1,000 runs of 2,000 days; 1.5 points are 2.2 standard errors: the seed is fixed."""
-    runs = breaches(np.random.default_rng(5), 0.8, 2000)
-    for test, share in rejected([coverage(run, 0.05) for run in runs]).items():
-        assert share == pytest.approx(0.05, abs=0.015), test
+    """7,000 runs of 2,000 days: 1.5 points are five standard errors, the law's own error is 0.4."""
+    runs = breaches(np.random.default_rng(5), 0.8, 2000, 7000)
+    often, apart = kupiec(runs.sum(1), 2000, 0.05), christoffersen(runs)
+    for statistic, freedom in ((often, 1), (apart, 1), (often + apart, 2)):
+        share = (chi2.sf(statistic, freedom) <= 0.05).mean()
+        assert share == pytest.approx(0.05, abs=0.015), freedom
+    assert coverage(runs[0], 0.05).conditional.statistic == pytest.approx(often[0] + apart[0])
 
 
 def test_simulated_size_is_five_percent_where_the_asymptotic_one_is_not():
-    """250 days: the chi-squared law rejects independence in under 2.5 % of runs."""
+    """4,500 runs of 250 days; the chi-squared law rejects independence in under 2.5 % of them."""
     rng = np.random.default_rng(2)
-    runs = breaches(rng, 0.8, 250)
-    assert rejected([coverage(run, 0.05) for run in runs])["independence"] < 0.025
-    for test, share in rejected([simulated(run, 0.05, 99, rng) for run in runs]).items():
+    runs = breaches(rng, 0.8, 250, 4500)
+    assert (chi2.sf(christoffersen(runs), 1) <= 0.05).mean() < 0.025
+    for test, share in rejected([simulated(run, 0.05, 39, rng) for run in runs]).items():
         assert share == pytest.approx(0.05, abs=0.015), test
 
 
