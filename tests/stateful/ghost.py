@@ -33,6 +33,7 @@ class Request:
     id: int
     lp: str
     amount: int
+    asked: int = 0
 
 
 @dataclass
@@ -142,12 +143,14 @@ class Ghost:
 
     # ------------------------------------------------------------------ settlement
 
-    def round_of(self, expiry: int, deadline: int) -> tuple[int, int] | None:
-        """Number and price of the first round at or after expiry, if it came in time."""
+    def round_of(self, expiry: int, deadline: int) -> tuple[int, int | None] | None:
+        """Number and price of the first round at or after expiry; no price if it came too late.
+
+        None while there is no such round, or none before it to prove that it is the first.
+        """
         for index, (time, price) in enumerate(self.rounds):
             if time >= expiry:
-                known = index > 0 and time <= expiry + deadline
-                return (index + 1, price) if known else None
+                return (index + 1, price if time <= expiry + deadline else None) if index else None
         return None
 
     def owed(self, who: str, expiry: int) -> int:

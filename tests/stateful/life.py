@@ -17,8 +17,6 @@ from tests.stateful.pool import Pool
 from tests.stateful.traders import Traders
 from tests.stateful.world import PROVIDERS, TRADERS, WHALE
 
-DAY = 86_400
-
 
 class Life(Traders, Liquidation, Pool):
     """The machine."""
@@ -54,7 +52,9 @@ class Life(Traders, Liquidation, Pool):
         """Any action by its weight; what an auction or a past expiry waits for comes more often."""
         if set(self.sick) - set(self.ghost.auctions) and self.chance(0.4):
             return "start"
-        lost = any(a.insolvent for a in self.ghost.auctions.values())
+        lost = [a for a in self.ghost.auctions.values() if a.insolvent]
+        if any(self.world.time - a.started > 1800 for a in lost) and self.chance(0.5):
+            return "close"
         if self.ghost.auctions and self.chance(0.5 if lost else 0.35):
             return str(self.pick(LOST if lost else WAITING))
         past = min(self._open_expiries(), default=self.world.time) < self.world.time
@@ -64,16 +64,14 @@ class Life(Traders, Liquidation, Pool):
 
     def wind_up(self) -> None:
         """X-1: whatever has happened, every position, auction and claim comes to an end."""
-        while self._open_expiries():
-            expiry = min(self._open_expiries())
+        for expiry in sorted(self._open_expiries()):
+            if self.world.time <= expiry:
+                self._move_to(self.spot, expiry - self.world.time + 60)
             if expiry not in self.ghost.settled:
-                if self.world.time < expiry + DAY:  # past it with a round, or past all patience
-                    late = max(expiry - self.world.time, 0)
-                    self._move_to(self.spot, late + 60 if late else 2 * DAY)
-                self.settle()
-            else:
+                self.settle_expiry(expiry)
+            while expiry not in self.over:
                 self._sweep(expiry, len(TRADERS) + 9)
-            check(self)
+                check(self)
         assert not any(self.ghost.legs.values()), "X-1: a position is stuck"
         for who in sorted(self.ghost.auctions):
             self.finish(who)
@@ -132,7 +130,7 @@ ACTIONS: Mapping[str, tuple[float, Callable[[Life], None]]] = {
 NAMES = list(ACTIONS)
 WEIGHTS = [ACTIONS[name][0] / sum(weight for weight, _ in ACTIONS.values()) for name in NAMES]
 WAITING = ["bid", "bid", "end", "deposit", "move", "close"]
-LOST = ["bid", "close", "close", "move", "move", "process", "start"]
+LOST = ["close", "close", "move", "move", "process", "start"]
 """What is likely to happen while an auction is live, and while one has turned insolvent."""
 ALWAYS = {"touch", "gift", "poke breaker", "poke oracle", "sync"}
 """Calls that nothing refuses."""

@@ -10,12 +10,29 @@ from amm_sim.types import Mode
 from amm_sim.units import to_wad
 from tests.stateful.core import SHAPE, Core
 from tests.stateful.ghost import UNIT, WAD, Request, down, up
-from tests.stateful.world import PEOPLE, PROVIDERS, STRANGER, TRADERS, Call, Done, View
+from tests.stateful.world import PEOPLE, PROVIDERS, QUICK, STRANGER, TRADERS, Call, Done, View
 
+MAX_WAIT = int(QUICK["vault.maxWait"])
 VIRTUAL = 10**6
 """Shares and wei that nobody owns."""
 DEADLINE = 3600 + 90
 """Heartbeat and grace: a settlement round that comes later does not count."""
+
+VALUE = 5
+"""Views that make up the pool's value."""
+STATE: list[View] = [
+    ("vault", "totalShares", ()),
+    ("vault", "solvency", ()),
+    ("breaker", "mode", ()),
+    ("auction", "liveInsolvent", ()),
+    ("vault", "navParts", ()),
+]
+
+
+def worth(views: list[Any]) -> int:
+    """NAV from stored values, out of the first views."""
+    cash, uncovered, settled, book, equity = views[:VALUE]
+    return int(cash - uncovered["current"] - settled - book["liability"] + equity)
 
 
 class Pool(Core):
@@ -54,7 +71,7 @@ class Pool(Core):
             assert 0 < shares <= held
             (event,) = done.named("WithdrawalRequested")
             self.ghost.shares[lp] -= shares
-            self.ghost.withdrawals.append(Request(event["id"], lp, shares))
+            self.ghost.withdrawals.append(Request(event["id"], lp, shares, done.time))
 
     def cancel(self) -> None:
         """One's own open request can be taken back in every mode, nobody else's."""
@@ -76,31 +93,39 @@ class Pool(Core):
 
     def process(self, most: int = 0) -> None:
         """L-1, L-2, L-3, S-4."""
-        views: list[View] = [
-            ("vault", "navParts", ()),
-            ("vault", "totalShares", ()),
-            ("vault", "solvency", ()),
-            ("breaker", "mode", ()),
-            ("auction", "liveInsolvent", ()),
-        ]
+        views = [*self._value(), *STATE]
         done = self.do("process", (STRANGER, "vault", "process", (most or self.draw(1, 4),)), views)
         if not done.ok:
             return
-        nav, supply, solvency, mode, auctions = done.before
-        self._serve(done, nav["nav"], supply)
-        late = self.ghost.withdrawals or done.named("WithdrawalProcessed")
+        supply, solvency, mode, auctions, exact = done.before[VALUE:]
+        nav = worth(done.before)
+        assert abs(nav - exact["nav"]) <= exact["nav"] // 10_000, "L-1: stored values are off"
+        asked = {r.id: r.asked for r in self.ghost.withdrawals}
+        self._serve(done, nav, supply)
         calm = mode == Mode.NORMAL and auctions == 0
-        assert calm or (late and mode != Mode.FROZEN), "L-3: the queue moved"
+        paid = done.named("WithdrawalProcessed")
+        overdue = all(done.time - asked[e["id"]] >= MAX_WAIT for e in paid)
+        assert calm or not paid or (overdue and mode != Mode.FROZEN), "L-3: the queue moved"
         if not calm:
             assert not done.named("DepositProcessed"), "L-3: a deposit was taken"
         waiting = [e for e in self.ghost.strikes if e <= done.time and e not in self.swept]
         assert not waiting, "L-3: served between expiry and sweep"
-        nav, supply, after = self.world.views(views[:3])
-        was = done.before
-        price = (nav["nav"] + VIRTUAL) * (was[1] + VIRTUAL)
-        before = (was[0]["nav"] + VIRTUAL) * (supply + VIRTUAL)
-        assert price >= before - 2 * UNIT * was[1], "L-1: the share price fell"
-        assert after["scale"] >= min(solvency["scale"], WAD), "S-4: scale fell"
+        after = self.world.views([*self._value(), *STATE])
+        price = (worth(after) + VIRTUAL) * (supply + VIRTUAL)
+        before = (nav + VIRTUAL) * (after[VALUE] + VIRTUAL)
+        assert price >= before - 2 * UNIT * supply, "L-1: the share price fell"
+        assert after[VALUE + 1]["scale"] >= min(solvency["scale"], WAD), "S-4: scale fell"
+
+    def _value(self) -> list[View]:
+        """What the queue values the pool by: the book from stored values, the hedge live."""
+        spot = self.world.view("oracle", "read")["price"]
+        return [
+            ("vault", "cash", ()),
+            ("market", "uncovered", ()),
+            ("market", "settledOwed", ()),
+            ("ledger", "aggregate", (spot,)),
+            ("hedge", "equity", ()),
+        ]
 
     def _serve(self, done: Done, nav: int, supply: int) -> None:
         """In order (L-2), deposits at no less and withdrawals at no more than the share price."""
@@ -233,23 +258,26 @@ class Pool(Core):
             self.ghost.strikes[expiry] = strikes
 
     def settle(self) -> None:
-        """S-5; X-1: what has expired can be settled, in every mode, with the one right round."""
+        """Something that has expired, else something that has not; sometimes by a wrong round."""
         open_ = [e for e in self.ghost.strikes if e not in self.ghost.settled]
-        due = [e for e in open_ if e <= self.world.time]
-        if not open_:
-            return
-        expiry = self.pick(due or open_)
+        if open_:
+            due = [e for e in open_ if e <= self.world.time]
+            self.settle_expiry(self.pick(due or open_), wrong=self.chance(0.2))
+
+    def settle_expiry(self, expiry: int, wrong: bool = False) -> None:
+        """S-5; X-1: what has expired can be settled, in every mode, with the one right round."""
         known = self.ghost.round_of(expiry, DEADLINE)
-        wrong = self.chance(0.2)
         number = (known[0] if known else len(self.ghost.rounds)) - wrong
         done = self.do("settle", (STRANGER, "market", "settleExpiry", (expiry, max(number, 0))))
-        if known is not None and not wrong and expiry <= self.world.time:
+        if known is not None and not wrong:
             assert done.ok, f"X-1: settlement was refused: {done.error}"
         if done.ok:
             (fixed,) = done.named("SettlementFixed")
-            if not fixed["fromTwap"]:
-                assert known is not None, "a round settled that the ghost does not know"
-                assert fixed["price"] == known[1], "S-5: not the round at expiry"
+            price = known[1] if known is not None else None
+            if price is None:
+                assert fixed["fromTwap"], "a round settled that the ghost does not know"
+            elif not wrong:
+                assert (fixed["price"], fixed["fromTwap"]) == (price, False), "S-5: which round"
             self.ghost.settled[expiry] = fixed["price"]
 
     def sweep(self) -> None:
@@ -312,8 +340,8 @@ class Pool(Core):
 
     def move(self) -> None:
         """Minutes to hours pass, spot moves, now and then it jumps."""
-        jump = self.chance(0.25)
-        factor = self.draw(800, 1250) / 1000 if jump else self.draw(980, 1020) / 1000
+        jump = self.chance(0.35)
+        factor = self.draw(650, 1400) / 1000 if jump else self.draw(980, 1020) / 1000
         seconds = self.draw(60, 2400) if self.chance(0.8) else self.draw(2400, 9000)
         self._move_to(min(max(self.spot * factor, 500.0), 8000.0), seconds)
 

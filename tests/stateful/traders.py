@@ -18,7 +18,7 @@ class Traders(Core):
         who, series = self.pick(TRADERS), self._series()
         lots = self.draw(0, 4_000_000)
         if who != WHALE and self.chance(0.75):
-            lots = -self._carries(who, series) * self.draw(40, 105) // 100
+            lots = -self._carries(who, series) * self.draw(70, 110) // 100
         self._trade("trade", who, series, lots)
 
     def _carries(self, who: str, series: int) -> int:
