@@ -36,12 +36,19 @@ COUNTED = ("mode", "oracle_mode", "accounts", "live_insolvent", "stale")
 
 @dataclass(frozen=True)
 class Reading:
-    """A word of a view's answer, times ``factor``."""
+    """A word of a view's answer, times ``factor``, and what else is added to it."""
 
     to: str
     data: bytes
     word: int
     factor: int = 1
+    plus: tuple[Reading, ...] = ()
+
+    def all(self) -> Iterator[Reading]:
+        """Itself and those that are added."""
+        yield self
+        for other in self.plus:
+            yield from other.all()
 
 
 @dataclass(frozen=True)
@@ -126,18 +133,20 @@ def _words(kind: AbiType) -> dict[str, int]:
 
 
 def _tokens(what: Script, codec: Codec) -> Iterator[Comparison]:
-    """Tokens of market and vault and fund less than their books: invariant T-1."""
+    """Tokens of market, vault or fund less than their books when squared: invariant T-1."""
     book, unit = what.deployment.addresses, what.deployment.unit
-    for role, contract, function in (
-        ("market", "OptionMarket", "totalBalances"),
-        ("vault", "LPVault", "cash"),
-        ("insurance", "InsuranceFund", "balance"),
+    waits = codec.function("OptionMarket", "handovers").pack()
+    to_vault, to_fund = (Reading(book["market"], waits, word) for word in range(2))
+    for role, contract, function, coming, going in (
+        ("market", "OptionMarket", "totalBalances", (), (to_vault, to_fund)),
+        ("vault", "LPVault", "cash", (to_vault,), ()),
+        ("insurance", "InsuranceFund", "balance", (to_fund,), ()),
     ):
         held = codec.function("MockToken", "balanceOf").pack(book[role])
         owed = codec.function(contract, function).pack()
         yield Comparison(
             f"tokens of {role} < {function}",
-            Reading(book["quote"], held, 0, unit),
+            Reading(book["quote"], held, 0, unit, coming),
             "<",
-            Reading(book[role], owed, 0),
+            Reading(book[role], owed, 0, plus=going),
         )

@@ -146,9 +146,9 @@ def _symbols(script: Script) -> dict[str, str]:
 
 def _readings(shrunk: Shrunk) -> Iterator[Reading]:
     for comparison in shrunk.condition.comparisons:
-        yield comparison.left
+        yield from comparison.left.all()
         if isinstance(comparison.right, Reading):
-            yield comparison.right
+            yield from comparison.right.all()
 
 
 def _set_up(script: Script, artifacts: Artifacts) -> Iterator[str]:
@@ -221,6 +221,10 @@ def _checks(shrunk: Shrunk, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def _expression(reading: Reading, names: Mapping[str, str]) -> str:
+    return " + ".join(_word(each, names) for each in reading.all())
+
+
+def _word(reading: Reading, names: Mapping[str, str]) -> str:
     factor = f" * {reading.factor}" if reading.factor != 1 else ""
     return f'_word({names[reading.to]}, hex"{reading.data.hex()}", {reading.word}){factor}'
 

@@ -79,6 +79,10 @@ class Player:
         return OPERATORS[comparison.operator](left, value)
 
     def _read(self, reading: Reading) -> int | None:
+        words = [self._word(each) for each in reading.all()]
+        return None if None in words else sum(word for word in words if word is not None)
+
+    def _word(self, reading: Reading) -> int | None:
         request = {"to": reading.to, "data": "0x" + reading.data.hex(), "gas": hex(60_000_000)}
         answer = self.stage.chain.rpc.batch([("eth_call", [request, "latest"])])[0]
         if not isinstance(answer, str):
