@@ -144,13 +144,15 @@ class Machine(RuleBasedStateMachine):
             self._covered("refused hedge")
             return
         self.executed = False
+        decided = 0.0
         for event in done.named("Hedged"):
             assert (event["size"] > 0) == (net < 0.0), "H-1"
+            decided = from_wad(event["band"])
             self.times["hedged"] += 1
         if waits:
             assert self._waiting() == waits, "H-4: ordered twice"
             self.times["waited"] += 1
-        self._covered("hedge")
+        self._covered("hedge", decided)
         if not self.dead and abs(self._size()) > abs(size):
             equity = self.pool.wad("hedge", "equity")
             assert abs(self._size()) * self.spot <= MOST_LEVERAGE * equity * 1.001, "H-3"
@@ -224,11 +226,15 @@ class Machine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ H-2 and its oracle
 
-    def _covered(self, what: str) -> None:
-        """Against the band that the policy states now."""
+    def _covered(self, what: str, decided: float = 0.0) -> None:
+        """Against the band that a hedge went by, or the one that the policy states now.
+
+        A hedge reads anew what venues cost, which may narrow the next band.
+        """
         net = self._delta() + self._size() + self._waiting()
         decision = self.pool.view("hedge", "preview")["decision"]
-        most = from_wad(decision["band"]) * SLACK + self.pool.wad("hedge", "shortfall")
+        band = max(decided, from_wad(decision["band"]))
+        most = band * SLACK + self.pool.wad("hedge", "shortfall")
         assert abs(net) <= most + DUST, (what, net, most)
 
     def _delta(self) -> float:
