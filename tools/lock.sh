@@ -8,7 +8,7 @@ compile() {
     target=$1
     shift
     UV_SYSTEM_CERTS=1 UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --universal \
-        --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+        --python-version 3.11 --generate-hashes \
         --annotation-style line --output-file "$target" "$@"
 }
 

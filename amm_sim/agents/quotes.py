@@ -115,11 +115,6 @@ def outside_vol(truth: Truth, quote: Quote) -> float:
     return slice_at(truth.vol, truth.smile, quote.years).vol(math.log(quote.strike / truth.spot))
 
 
-def outside_value(truth: Truth, quote: Quote) -> float:
-    """Value of a series at the true spot and the outside volatility."""
-    return black(truth.spot, quote.strike, quote.years, outside_vol(truth, quote), quote.is_call)[0]
-
-
 def moved_value(quote: Quote, spot: float) -> float:
     """Value of a series at another spot and the pool's volatility."""
     return black(spot, quote.strike, quote.years, quote.vol, quote.is_call)[0]

@@ -83,7 +83,7 @@ def run(
         raise ScenarioError("--fork-url", None, "the chain whose block is meant")
     reproduce = _command(scenario, loaded.run.seed, data, changes, fork)
     node = assemble.Node(port, fork)
-    line = Line(loaded.name, loaded.run.block_seconds)
+    line = Line(loaded.name)
     try:
         assemble.run(
             loaded,

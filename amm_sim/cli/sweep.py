@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from amm_sim.cli.line import Live
 from amm_sim.errors import ScenarioError, SetupError
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from amm_sim.types import PathResult
 
 LEDGER, STUDY, FAILED = "ledger.jsonl", "study.json", "failed"
-LINE_EVERY = 0.25
-JSON_EVERY = 5.0
 
 
 @click.command()
@@ -271,15 +269,13 @@ def _say(folder: Path, study: Study) -> None:
     click.echo(f"again   {summary['reproduce']}")
 
 
-class _Line:
-    """What is shown while a study works: one live line on a terminal, JSON lines elsewhere."""
+class _Line(Live):
+    """A study: paths, P(insolvent) with its interval."""
 
     def __init__(self, name: str) -> None:
+        super().__init__(json_every=5.0)
         self.name = name
-        self.terminal = sys.stdout.isatty()
         self._began = time.monotonic()
-        self._next = 0.0
-        self._open = False
 
     def start(self, study: Study) -> None:
         """Says how much there is."""
@@ -288,12 +284,8 @@ class _Line:
             known = f", {counts.known} of them known" if counts.known else ""
             click.echo(f"{self.name}: {points} points, {counts.paths} paths{known}")
         else:
-            facts: dict[str, Any] = {
-                "points": points,
-                "paths": counts.paths,
-                "known": counts.known,
-            }
-            click.echo(json.dumps({"event": "start", "scenario": self.name, **facts}))
+            facts = {"points": points, "paths": counts.paths, "known": counts.known}
+            self.tell("start", {"scenario": self.name, **facts})
 
     def path(self, result: PathResult, counts: Counts) -> None:
         """A path is in the ledger."""
@@ -301,22 +293,8 @@ class _Line:
             self.end()
             last = result.error.strip().splitlines()[-1]
             click.echo(f"path {result.seed} failed: {last}", err=True)
-        now = time.monotonic()
-        if now < self._next and counts.left:
-            return
-        self._next = now + (LINE_EVERY if self.terminal else JSON_EVERY)
-        facts = _facts(counts, now - self._began)
-        if self.terminal:
-            click.echo("\r\x1b[2K" + _sentence(facts), nl=False)
-            self._open = True
-        else:
-            click.echo(json.dumps({"event": "path", **facts}))
-
-    def end(self) -> None:
-        """Leaves the live line."""
-        if self._open:
-            click.echo()
-            self._open = False
+        if self.due(last=not counts.left):
+            self.show("path", _facts(counts, time.monotonic() - self._began), _sentence)
 
 
 def _facts(counts: Counts, seconds: float) -> dict[str, Any]:
@@ -349,9 +327,8 @@ def _sentence(facts: Mapping[str, Any]) -> str:
             f" · P(insolvent) {facts['p_insolvent']:.4f} [{facts['low']:.4f}, {facts['high']:.4f}]"
         )
     failed = f" · {facts['failed']} failed" if facts["failed"] else ""
-    text = (
+    return (
         f"{share:3d} % · path {facts['done']}/{facts['paths']}{risk}"
         f" · {facts['paths_per_second']:.2f} paths/s · ETA {facts['eta_seconds'] or 0:.0f} s"
         f"{failed}"
     )
-    return text[: shutil.get_terminal_size().columns - 1]
