@@ -26,9 +26,7 @@ from scipy.special import ndtr
 from amm_sim.analyzers.intervals import t_interval
 from amm_sim.chain import Anvil, Artifacts, Chain
 from amm_sim.chain.client import DEPLOYER, Revert
-from amm_sim.chain.deploy import deploy_protocol
-from amm_sim.proofs.world import ENOUGH, LP, TRADER, World
-from amm_sim.scenario import load_protocol
+from amm_sim.proofs.world import ENOUGH, TRADER, build
 from amm_sim.types import SeriesKey
 from amm_sim.units import YEAR, from_wad, to_wad
 
@@ -51,15 +49,9 @@ class Market:
     """One board at the money and a taker with plenty."""
 
     def __init__(self, chain: Chain, changes: Mapping[str, Any]) -> None:
-        tables = load_protocol(ROOT / "scenarios" / "base.toml", BASE | dict(changes))
         self.chain = chain
-        self.world = World(chain, deploy_protocol(chain, tables))
+        self.world = build(chain, BASE | dict(changes), ROOT / "scenarios" / "base.toml")
         self.refreshes = "pricing.greekMaxAge" not in changes
-        token = self.world.deployment.at(chain, "quote")
-        chain.fund([DEPLOYER, LP, TRADER])
-        for holder, spender in ((LP, "vault"), (TRADER, "market")):
-            token.must("mint", holder, 10**24)
-            token.must("approve", self.world.deployment.addresses[spender], ENOUGH, sender=holder)
         self.now = chain.time + 60
         self.expiry = self.now + 7 * 86_400
         self.world.block(self.now, self.world.publish(SPOT, self.now))

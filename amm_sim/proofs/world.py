@@ -141,9 +141,12 @@ class World:
         )
 
 
-def build(chain: Chain, changes: Mapping[str, Any] | None = None) -> World:
-    """Deploys a plain pool; ``changes`` maps dotted parameter keys (``hedge.policy``) to values."""
-    tables = scenario.load_protocol(PLAIN_POOL, changes)
+def build(chain: Chain, changes: Mapping[str, Any] | None = None, file: Path = PLAIN_POOL) -> World:
+    """Deploys a scenario's pool, by default the plain one, for a provider and a trader with plenty.
+
+    ``changes`` maps dotted parameter keys (``hedge.policy``) to values.
+    """
+    tables = scenario.load_protocol(file, changes)
     deployment = deploy_protocol(chain, tables)
     token = deployment.at(chain, "quote")
     chain.fund([DEPLOYER, LP, TRADER])

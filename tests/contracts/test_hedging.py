@@ -11,11 +11,9 @@ from typing import Any
 import mpmath
 import pytest
 
-from amm_sim import scenario
 from amm_sim.chain import Chain
 from amm_sim.chain.client import DEPLOYER, Receipt
-from amm_sim.chain.deploy import deploy_protocol
-from amm_sim.proofs.world import ENOUGH, LP, TRADER, World
+from amm_sim.proofs.world import ENOUGH, TRADER, build
 from amm_sim.types import Mode, SeriesKey
 from amm_sim.units import YEAR, from_wad, to_wad
 
@@ -44,14 +42,8 @@ class Pool:
     """The base protocol with one provider, one trader and one 30-day expiry, a minute a step."""
 
     def __init__(self, chain: Chain, **changes: object) -> None:
-        tables = scenario.load_protocol(BASE, QUIET | changes)
-        self.world = World(chain, deploy_protocol(chain, tables))
+        self.world = build(chain, QUIET | changes, BASE)
         self.chain = chain
-        token = self.world.deployment.at(chain, "quote")
-        chain.fund([DEPLOYER, LP, TRADER])
-        for holder, spender in ((LP, "vault"), (TRADER, "market")):
-            token.must("mint", holder, 10**24)
-            token.must("approve", self.world.deployment.addresses[spender], ENOUGH, sender=holder)
         self.now = chain.time + 60
         self.expiry = self.now + 30 * DAY
         self.world.open(self.now, SPOT, VOL, self.expiry, [1800, 2000, 2200])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from amm_sim import analyzers, assemble, tape
 from amm_sim.scenario import load
+from tests.scenarios.played import played
 
 FILE = Path(__file__).parents[2] / "scenarios" / "congestion.toml"
 SCENARIO = load(FILE)
@@ -15,9 +15,7 @@ SCENARIO = load(FILE)
 @pytest.mark.parametrize("crowded", [True, False], ids=["as it is", "others stay away"])
 def test_congestion_holds_what_it_expects_until_others_stay_away(tmp_path, crowded):
     (change,) = {repr(e.change): e.change for e in SCENARIO.expect}.values()
-    assemble.run(load(FILE, None if crowded else change), tmp_path / "run", reproduce="")
-    recorded = tape.load(tmp_path / "run")
-    metrics = {m.name: m.value for m in analyzers.evaluate(recorded).metrics}
+    recorded, metrics = played(FILE, tmp_path, None if crowded else change)
     for expectation in SCENARIO.expect:
         assert expectation.holds(metrics[expectation.metric]) is crowded, expectation.metric
     dropped = set(recorded.table("txs").filter(status="dropped")["error"])

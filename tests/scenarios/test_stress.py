@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from amm_sim import analyzers, assemble, tape
 from amm_sim.scenario import load
+from tests.scenarios.played import assert_is_an_experiment, idle, played
 
 FOLDER = Path(__file__).parents[2] / "scenarios" / "stress"
 SCENARIOS = {path.stem: load(path) for path in sorted(FOLDER.glob("*.toml")) if path.stem != "base"}
@@ -15,8 +14,6 @@ RUNS = [
     for name, scenario in SCENARIOS.items()
     for change in [{}, *{repr(e.change): e.change for e in scenario.expect}.values()]
 ]
-IDLE = {"Deposit", "RequestDeposit"}
-"""Orders that alone do not make an agent alive; for an LP a deposit is what it does."""
 SUBDUED = {
     "oracle_attack": {"oracle_attacker"},
     "top_up": {"liquidator"},
@@ -27,10 +24,7 @@ SUBDUED = {
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_scenario_states_a_question_and_expectations_with_their_changes(name):
-    scenario = SCENARIOS[name]
-    assert scenario.question.endswith("?")
-    assert scenario.expect
-    assert all(len(e.change) == 1 for e in scenario.expect)
+    assert_is_an_experiment(SCENARIOS[name])
 
 
 @pytest.mark.slow
@@ -38,18 +32,9 @@ def test_scenario_states_a_question_and_expectations_with_their_changes(name):
     ("name", "change"), RUNS, ids=[f"{n}-{next(iter(c), '')}" for n, c in RUNS]
 )
 def test_scenario_holds_until_it_is_changed(tmp_path, name, change):
-    assemble.run(load(FOLDER / f"{name}.toml", change), tmp_path / "run", reproduce="")
-    recorded = tape.load(tmp_path / "run")
-    metrics = {m.name: m.value for m in analyzers.evaluate(recorded).metrics}
+    recorded, metrics = played(FOLDER / f"{name}.toml", tmp_path, change)
     for expectation in SCENARIOS[name].expect:
         if change in ({}, expectation.change):
             assert expectation.holds(metrics[expectation.metric]) is (change == {})
     if change == {}:
-        assert _idle(recorded) <= SUBDUED.get(name, set())
-
-
-def _idle(recorded):
-    """Kinds of agents that did nothing."""
-    filled = recorded.table("txs").filter(pl.col("status") == "filled")
-    doing = filled.filter(~pl.col("order").is_in(IDLE) | pl.col("kind").str.starts_with("lp_"))
-    return set(recorded.table("agents")["kind"]) - set(doing["kind"])
+        assert idle(recorded) <= SUBDUED.get(name, set())
