@@ -1,4 +1,4 @@
-"""The only reader of TOML: a scenario is the experiment and its test.
+"""A scenario is the experiment and its test.
 
 Tables of a scenario::
 
@@ -16,8 +16,7 @@ Tables of a scenario::
     [fork]                 # a chain to fork and what of it is used: see Forked in assemble.py
     [protocol.<table>]     # parameters; shape and bounds come from the contracts
 
-Numbers are read as Decimals, so that a parameter reaches the chain exactly. Every error is one line
-that names the dotted key, the value and what is allowed.
+Every error is one line that names the dotted key, the value and what is allowed.
 """
 
 from __future__ import annotations
@@ -25,10 +24,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +33,7 @@ from typing import Any, TypeVar
 import orjson
 
 from amm_sim.errors import ScenarioError
+from amm_sim.scenario_file import read
 from amm_sim.tables import bounded, build, convert, known_keys, plain
 
 T = TypeVar("T")
@@ -211,18 +209,13 @@ def load(path: Path | str, changes: Mapping[str, Any] | None = None) -> Scenario
 
     """
     path = Path(path)
-    tables = _read(path, ())
-    for key, value in (changes or {}).items():
-        _change(tables, key, value)
-    return parse(tables, path)
+    return parse(read(path, changes), path)
 
 
 def load_protocol(path: Path | str, changes: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """Only the parameters of a scenario file; ``changes`` maps dotted keys below ``protocol``."""
-    tables = _read(Path(path), ())
-    for key, value in (changes or {}).items():
-        _change(tables, f"protocol.{key}", value)
-    return _table(tables, "protocol")
+    below = {f"protocol.{key}": value for key, value in (changes or {}).items()}
+    return _table(read(Path(path), below), "protocol")
 
 
 def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
@@ -249,75 +242,6 @@ def parse(tables: Mapping[str, Any], path: Path) -> Scenario:
         fork=_table({"fork": {}, **tables}, "fork"),
         raw=plain(tables),
     )
-
-
-# --------------------------------------------------------------------------- files
-
-
-def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    if path.resolve() in seen:
-        raise ScenarioError("extends", str(path), "a chain of files without a circle")
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except FileNotFoundError:
-        raise ScenarioError("scenario", str(path), "no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError("scenario", str(path), f"cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioError("scenario", str(path), f"no valid TOML: {error}") from None
-    if "extends" not in tables:
-        return tables
-    base = convert(str, tables.pop("extends"), "extends")
-    return merge(_read(path.parent / base, (*seen, path.resolve())), tables)
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables of ``base`` with those of ``over`` on top, key by key; anything but a table replaces.
-
-    A table that names another ``kind`` replaces too: one kind's fields mean nothing to another.
-    """
-    out = dict(base)
-    for key, value in over.items():
-        old = out.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            other_kind = "kind" in value and "kind" in old and value["kind"] != old["kind"]
-            out[key] = dict(value) if other_kind else merge(old, value)
-        else:
-            out[key] = value
-    return out
-
-
-def _change(tables: dict[str, Any], key: str, value: Any) -> None:
-    place: Any = tables
-    parts = key.split(".")
-    for depth, part in enumerate(parts[:-1]):
-        place = _step(place, part, ".".join(parts[: depth + 1]))
-    if isinstance(place, list):
-        index = next((i for i, entry in enumerate(place) if entry.get("name") == parts[-1]), None)
-        if index is None or value is not None:
-            raise ScenarioError(
-                key, value, "the name of an entry, which can only be removed as a whole"
-            )
-        del place[index]
-    elif not isinstance(place, dict):
-        raise ScenarioError(key, value, "a key inside a table")
-    elif value is None:
-        place.pop(parts[-1], None)
-    else:
-        place[parts[-1]] = Decimal(repr(value)) if isinstance(value, float) else value
-
-
-def _step(place: Any, part: str, path: str) -> Any:
-    if isinstance(place, list):
-        for index, entry in enumerate(place):
-            if part in (entry.get("name"), str(index)):
-                return entry
-        raise ScenarioError(
-            path, part, "a name among " + ", ".join(str(e.get("name")) for e in place)
-        )
-    if not isinstance(place, dict):
-        raise ScenarioError(path, part, "a key inside a table")
-    return place.setdefault(part, {})
 
 
 # --------------------------------------------------------------------------- parts

@@ -13,6 +13,7 @@ import math
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def compiler(artifacts: Artifacts) -> str:
     return f"solc {version}, {settings['evmVersion']}, {via_ir}, {runs} runs"
 
 
-def show(result: dict) -> None:
+def show(result: dict[str, Any]) -> None:
     """A table for people."""
     usual_, domain_ = result["accuracy"]["usual"], result["accuracy"]["domain"]
     rows = [("", "gas (most)", "abs / max(F, K)", "relative")]

@@ -35,8 +35,8 @@ from amm_sim.chain.pool import Block, Pool
 from amm_sim.engine.actors import address_of
 from amm_sim.engine.simulation import Simulation
 from amm_sim.errors import ChainError
+from amm_sim.opening import FOUNDER
 from amm_sim.prepared import Prepared
-from amm_sim.replay import FOUNDER
 from amm_sim.types import PokeOracle
 
 ROOT = Path(__file__).resolve().parents[1]

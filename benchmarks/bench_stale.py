@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr
 
 from amm_sim.analyzers.intervals import t_interval
@@ -30,6 +31,7 @@ from amm_sim.proofs.world import ENOUGH, TRADER, build
 from amm_sim.types import SeriesKey
 from amm_sim.units import YEAR, from_wad, to_wad
 
+Array = npt.NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path(__file__).with_name("stale.json")
 START, STEP, STEPS = 1_600_000_000, 600, 72
@@ -111,7 +113,7 @@ def measure(paths: int) -> dict[str, Any]:
     return found
 
 
-def _interval(profits: np.ndarray) -> dict[str, float]:
+def _interval(profits: Array) -> dict[str, float]:
     """Without any spread the value itself: nobody ever traded."""
     mean = t_interval(profits)
     low, high = (mean.low, mean.high) if np.ptp(profits) > 0.0 else (mean.value, mean.value)

@@ -83,7 +83,7 @@ class Board:
         scale = (30 / days) ** (0.3 if days < 30 else 0.13)
         high = max(self.vol, 0.4) * (1 + 0.5 * scale)
         low = self.vol * (1 - min(0.3 * scale, 0.95))
-        return low + up * (high - low)
+        return float(low + up * (high - low))
 
     def gain(self, spot: float, up: float) -> Array:
         """Of a call of each strike from now to a state."""

@@ -22,6 +22,7 @@ import bench_market as market
 
 from amm_sim.chain import Anvil, Artifacts, Chain
 from amm_sim.chain.artifacts import ROOT
+from amm_sim.chain.client import DEPLOYER
 from amm_sim.units import WAD
 
 KINDS = {
@@ -161,7 +162,7 @@ def short_fails(pool: market.Pool, board: int) -> str:
     while not pool.view("margin", "liquidatable", victim)["below"]:
         spot += 20
         pool.move_to(pool.chain.time + 10, spot)
-    pool.must(market.DEPLOYER, "auction", "start", victim)
+    pool.must(DEPLOYER, "auction", "start", victim)
     pool.chain.advance(300)
     return victim
 
@@ -182,7 +183,7 @@ def snapshot(pool: market.Pool, _: Sequence[int]) -> None:
     """The lens's view as a transaction."""
     lens = pool.deployment.at(pool.chain, "lens")
     data = pool.chain.function(lens.name, "snapshot").pack().hex()
-    request = {"from": market.DEPLOYER, "to": lens.address, "data": f"0x{data}"}
+    request = {"from": DEPLOYER, "to": lens.address, "data": f"0x{data}"}
     pool.chain.rpc.call("eth_sendTransaction", request | {"gas": hex(10**8), "gasPrice": "0x0"})
     pool.chain.mine()
 
@@ -190,7 +191,7 @@ def snapshot(pool: market.Pool, _: Sequence[int]) -> None:
 ACTIONS: dict[str, Callable[[market.Pool, Sequence[int]], object]] = {
     "trade, long": lambda pool, boards: trade(pool, boards, market.LONG, 1),
     "trade, short": lambda pool, boards: trade(pool, boards, market.SHORT, -1),
-    "refresh": lambda pool, boards: pool.must(market.DEPLOYER, "ledger", "refresh", boards[0]),
+    "refresh": lambda pool, boards: pool.must(DEPLOYER, "ledger", "refresh", boards[0]),
     "bid": bid,
     "settlement": market.settlement,
     "snapshot": snapshot,

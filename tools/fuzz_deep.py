@@ -19,6 +19,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from eth_hash.auto import keccak
 
@@ -41,12 +42,12 @@ def error_names() -> dict[str, str]:
     return names
 
 
-def kind(argument: dict) -> str:
+def kind(argument: dict[str, Any]) -> str:
     """An argument's canonical type."""
     if not argument["type"].startswith("tuple"):
         return str(argument["type"])
     inner = ",".join(map(kind, argument["components"]))
-    return f"({inner})" + argument["type"].removeprefix("tuple")
+    return f"({inner}){argument['type'].removeprefix('tuple')}"
 
 
 def read_mix(names: dict[str, str]) -> Mix:
@@ -107,7 +108,7 @@ def commit() -> str:
     ).stdout.strip()
 
 
-def save(path: Path, campaign: dict, mix: Mix) -> None:
+def save(path: Path, campaign: dict[str, Any], mix: Mix) -> None:
     """Adds a campaign to the file and its mix to the sum."""
     old = json.loads(path.read_text()) if path.exists() else {"campaigns": [], "mix": {}}
     for function, row in old["mix"].items():

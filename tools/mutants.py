@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP = json.loads((ROOT / "tools" / "mutation_map.json").read_text())
@@ -71,7 +72,7 @@ class Mutant:
         return f"{self.file}@{self.digest}:{self.at}:{self.kind}:{self.new}"
 
 
-def syntax() -> dict[str, dict]:
+def syntax() -> dict[str, Any]:
     """The syntax tree of every file that is mutated."""
     paths = [*ROOT.glob("contracts/**/*.sol"), *ROOT.glob("node_modules/solady/src/**/*.sol")]
     sources = {
@@ -84,13 +85,13 @@ def syntax() -> dict[str, dict]:
         "outputSelection": {"*": {"": ["ast"]}},
     }
     job = json.dumps({"language": "Solidity", "sources": sources, "settings": settings})
-    words = [next(ROOT.glob(".solc/solc-v*")), "--standard-json"]
+    words: list[str | Path] = [next(ROOT.glob(".solc/solc-v*")), "--standard-json"]
     out = subprocess.run(words, input=job, capture_output=True, text=True, check=True).stdout
     trees = {file: found["ast"] for file, found in json.loads(out)["sources"].items()}
     return {f: tree for f, tree in trees.items() if any(fnmatch(f, p) for p in MAP["mutated"])}
 
 
-def walk(node: object) -> Iterator[dict]:
+def walk(node: object) -> Iterator[dict[str, Any]]:
     """Every node that computes: no imports, events, errors, nor Yul's places in memory."""
     if isinstance(node, list):
         for value in node:
@@ -105,7 +106,7 @@ def walk(node: object) -> Iterator[dict]:
         yield from walk(value)
 
 
-def changes(node: dict, code: bytes) -> Iterator[tuple[int, str, str, str]]:
+def changes(node: dict[str, Any], code: bytes) -> Iterator[tuple[int, str, str, str]]:
     """Place, kind, old and new text of what may become of a node."""
     start, length, _ = map(int, node["src"].split(":"))
     text = code[start : start + length].decode()
@@ -131,7 +132,7 @@ def changes(node: dict, code: bytes) -> Iterator[tuple[int, str, str, str]]:
             yield start + length - len(word), WORDS[word][0], word, WORDS[word][1]
 
 
-def mutants_of(file: str, tree: dict) -> Iterator[Mutant]:
+def mutants_of(file: str, tree: dict[str, Any]) -> Iterator[Mutant]:
     """All of a file."""
     code = (ROOT / file).read_bytes()
     digest = hashlib.sha256(code).hexdigest()[:8]

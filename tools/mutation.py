@@ -20,6 +20,7 @@ import time
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tools.mutants import ROOT, Mutant, draw, is_sign_of_group, mutants_of, syntax, tests_of
 
@@ -106,7 +107,7 @@ def judge(mutant: Mutant, original: dict[str, str]) -> tuple[str, str]:
     return "survived", ""
 
 
-def trial(mutant: Mutant, original: dict[str, str]) -> dict:
+def trial(mutant: Mutant, original: dict[str, str]) -> dict[str, Any]:
     """Plants, judges, removes."""
     path = TREE / mutant.file
     text = path.read_bytes()
@@ -131,7 +132,7 @@ def wilson(killed: int, of: int, z: float = 1.96) -> tuple[float, float]:
     return (middle - spread) / (of + z * z), (middle + spread) / (of + z * z)
 
 
-def report(rows: list[dict]) -> None:
+def report(rows: list[dict[str, Any]]) -> None:
     """The share killed by kind, the survivors; writes mutation.json."""
     counted, table = [r for r in rows if r["verdict"] in ("killed", "survived")], {}
     sets = defaultdict(list, {"all": counted})

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = ROOT / "build" / "static" / "slither.json"
@@ -28,7 +29,7 @@ def findings() -> set[tuple[str, str]]:
     }
 
 
-def place(element: dict) -> str:
+def place(element: dict[str, Any]) -> str:
     """The function that a finding is in."""
     while element["type"] not in ("function", "contract"):
         element = element["type_specific_fields"]["parent"]
