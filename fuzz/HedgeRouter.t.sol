@@ -23,7 +23,7 @@ contract RefusingVenue {
     }
 
     function quote(SWad) external pure returns (VenueQuote memory) {
-        return VenueQuote(true, Wad.wrap(2000e18), Wad.wrap(0));
+        return VenueQuote(true, Wad.wrap(2000e18));
     }
 
     function position(address) external view returns (VenuePosition memory) {

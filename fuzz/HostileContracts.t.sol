@@ -45,7 +45,7 @@ contract HostileVenue is IHedgeVenue {
     function postIndex(Wad, Wad, bool) external {}
 
     function quote(SWad) external pure returns (VenueQuote memory) {
-        return VenueQuote(true, Wad.wrap(2000e18), Wad.wrap(0));
+        return VenueQuote(true, Wad.wrap(2000e18));
     }
 
     function trade(SWad size_, Wad limit) external returns (Wad) {

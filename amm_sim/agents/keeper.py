@@ -97,7 +97,8 @@ class Keeper(Behaviour):
         allowed = seen.pool.mode != Mode.FROZEN
         waiting: list[Order] = [ExecuteHedgeOrder()] if seen.pool.hedge_pending else []
         if seen.pool.hedge_due and allowed and self.every(seen, max(self.patience, 1)):
-            return [*waiting, Hedge()]
+            unseen = any(o.error == "NothingToHedge" for o in seen.outcomes)
+            return [*waiting, *([SyncHedge()] if unseen else []), Hedge()]
         return [*waiting, SyncHedge()] if self.every(seen, self.sync) else waiting
 
     def _tired(self, pool: PoolView) -> list[int]:

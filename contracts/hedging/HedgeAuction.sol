@@ -190,9 +190,7 @@ contract HedgeAuction is SpotDesk {
     function quote(SWad size) external view returns (VenueQuote memory answer) {
         int256 left = offer.left;
         if (left == 0 || left < 0 != size.isNegative() || size.absS() > SWad.wrap(left).absS()) return answer;
-        Wad price = Wad.wrap(offer.price);
-        Wad spot = _spot();
-        return VenueQuote(true, price, (price.signed() - spot.signed()).absS().divUp(spot));
+        return VenueQuote(true, Wad.wrap(offer.price));
     }
 
     /// @notice Only while an offer is open, and not more than it.

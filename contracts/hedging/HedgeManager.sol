@@ -20,7 +20,6 @@ import {VenueAccount} from "./VenueAccount.sol";
 /// Whoever calls `hedge` makes the pool trade what its policy asks for, as far as venue and margin allow; what
 /// remains is a recorded shortfall.
 contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
-    using SafeCastLib for uint256;
     using SafeCastLib for int256;
     using VenueCalls for address;
 
@@ -36,8 +35,6 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     uint256 private constant MAX_REFRESHES = 4;
     uint256 private constant REFRESH_GAS = 500_000;
     uint256 private constant HEDGE_GAS = 1_500_000;
-    /// Units of the stored decision.
-    uint256 private constant TINY = 1e12;
     uint256 private constant GAMMA_UNIT = 1e9;
 
     IOracleGuard private immutable ORACLE;
@@ -63,10 +60,8 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         _stopIfQuiet(seen);
         Mode mode = _allowed(seen.mode);
         (BookGreeks memory greeks, Timestamp stale) = _refreshStale(seen.price);
-        if (stored.spot == 0) _sync(seen.price);
         VenuePosition memory position = _live();
-        HedgeInput memory input = _input(seen.price, mode, position.size, _counted(greeks, stale, seen.price));
-        HedgeDecision memory decision = POLICY.decide(input);
+        (HedgeDecision memory decision, HedgeInput memory input) = _decide(seen.price, mode, position, greeks, stale);
         if (decision.due) return _execute(decision, input, position.equity.minSWad(position.margin.signed()));
         if (!_tidy(decision, input, position)) revert NothingToHedge(_net(input), decision.band);
     }
@@ -75,9 +70,7 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         OracleView memory seen = ORACLE.read();
         if (seen.price.isZero()) return (decision, input);
         (BookGreeks memory greeks,,, Timestamp stale) = LEDGER.aggregate(seen.price);
-        greeks = _counted(greeks, stale, seen.price);
-        input = _input(seen.price, BREAKER.effective(seen.mode), _live().size, greeks);
-        decision = POLICY.decide(input);
+        return _decide(seen.price, BREAKER.effective(seen.mode), _live(), greeks, stale);
     }
 
     /// @dev A position that changed without a hedge (liquidation, deleveraging) shows up as shortfall; a shortfall
@@ -85,20 +78,21 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     function sync() external nonReentrant {
         OracleView memory seen = ORACLE.read();
         Wad spot = seen.price;
-        SWad before = SWad.wrap(stored.exposure);
+        SWad before = _known();
         _sync(spot);
         (BookGreeks memory greeks,,,) = LEDGER.aggregate(spot);
-        HedgeInput memory input = _input(spot, BREAKER.effective(seen.mode), SWad.wrap(stored.size), greeks);
+        VenuePosition memory position = VenuePosition(SWad.wrap(stored.size), SWad.wrap(stored.equity), Wad.wrap(0));
+        HedgeInput memory input = _input(spot, BREAKER.effective(seen.mode), position, greeks);
         _noteDecision(POLICY.decide(input), input);
         Wad beyond = (_net(input) - _aim()).absS().subFloor(Wad.wrap(stored.band));
         if (input.hedgeDelta == before) beyond = beyond.minWad(Wad.wrap(stored.shortfall));
-        _note(input.hedgeDelta, input.hedgeDelta - SWad.wrap(stored.size), beyond);
+        _note(beyond);
     }
 
     function gate(SWad netDelta, Wad spot, Wad nav) external view {
         if (GATE_SLACK.isZero()) return;
         bool buys = netDelta.isNegative();
-        Wad capacity = Wad.wrap(buys ? stored.canBuy : stored.canSell) + _halfOrder(buys ? int256(1) : -1);
+        Wad capacity = Wad.wrap((buys ? stored.canBuy : stored.canSell) * TINY) + _halfOrder(buys ? int256(1) : -1);
         Wad available = capacity + Wad.wrap(stored.band) + GATE_SLACK.mulDown(nav).divDown(spot);
         if (netDelta.absS() > available) revert HedgeCapacity(netDelta.absS(), available);
     }
@@ -122,16 +116,28 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         if ((net - _aim()).absS() <= quiet) revert NothingToHedge(net, quiet);
     }
 
-    function _input(Wad spot, Mode mode, SWad size_, BookGreeks memory greeks)
+    /// @dev What preview and action share. Of an expiry that could not be refreshed only a share of the delta counts.
+    function _decide(
+        Wad spot,
+        Mode mode,
+        VenuePosition memory position,
+        BookGreeks memory greeks,
+        Timestamp stale
+    ) private view returns (HedgeDecision memory decision, HedgeInput memory input) {
+        input = _input(spot, mode, position, _counted(greeks, stale, spot));
+        decision = POLICY.decide(input);
+    }
+
+    function _input(Wad spot, Mode mode, VenuePosition memory position, BookGreeks memory greeks)
         private
         view
         returns (HedgeInput memory input)
     {
         (input.bookDelta, input.gamma, input.vega) = (greeks.delta, greeks.gamma, greeks.vega);
-        input.hedgeDelta = _exposure(size_);
+        input.hedgeDelta = position.size + _waiting(); // nothing is ordered twice
         input.spot = spot;
         input.nav = VAULT.navFast(spot).positive();
-        input.cost = Wad.wrap(stored.cost);
+        input.cost = _cost(spot, position);
         input.lastHedge = Timestamp.wrap(stored.lastHedge);
         input.time = blockTime();
         input.stressed = mode == Mode.WIND_DOWN;
@@ -141,7 +147,6 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         return input.bookDelta + input.hedgeDelta;
     }
 
-    /// @dev Of a stale expiry only a share of the delta counts.
     function _counted(BookGreeks memory greeks, Timestamp stale, Wad spot) private view returns (BookGreeks memory) {
         if (stale.rawTime() == 0) return greeks;
         greeks.delta = greeks.delta - _staleDelta(spot).mulWadS(Wad.wrap(ONE) - STALE_SHARE);
@@ -190,11 +195,12 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
             _fund(trade, cost.mulUp(trade.absS()), input.hedgeDelta, equity_, input.spot);
             (ok, data) = VENUE.tryTrade(trade, _limit(trade, input.spot), ACTION_GAS);
         }
-        SWad size_ = ok ? _follow(input.spot, trade) : _sync(input.spot);
-        SWad waits = _waiting();
-        executed = size_ + waits - input.hedgeDelta;
+        if (stored.spot == 0) stored.cost = uint64(input.cost.raw()); // a venue with an order may not quote
+        if (ok) _follow(input.spot, trade);
+        else _sync(input.spot);
+        executed = _known() - input.hedgeDelta;
         if (!ok) emit HedgeFailed(decision.trade, data);
-        _record(decision, input, executed, waits, ok ? _price(data) : input.spot);
+        _record(decision, input, executed, ok ? _price(data) : input.spot);
         _release(input.spot);
     }
 
@@ -204,11 +210,9 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
     }
 
     /// @dev The schedule advances only when the whole trade was done: the rest stays due.
-    function _record(HedgeDecision memory decision, HedgeInput memory input, SWad executed, SWad waits, Wad price)
-        private
-    {
+    function _record(HedgeDecision memory decision, HedgeInput memory input, SWad executed, Wad price) private {
         Fill memory fill;
-        fill.beyond = _remember(decision, input, executed, waits);
+        fill.beyond = _remember(decision, input, executed);
         if (executed == decision.trade) stored.lastHedge = uint32(input.time.rawTime());
         if (executed.isZeroS()) return;
         fill.size = executed;
@@ -232,14 +236,14 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         );
     }
 
-    function _remember(HedgeDecision memory decision, HedgeInput memory input, SWad executed, SWad waits)
+    function _remember(HedgeDecision memory decision, HedgeInput memory input, SWad executed)
         private
         returns (Wad beyond)
     {
         beyond = (_net(input) + executed - decision.aim).absS().subFloor(decision.band);
-        stored.band = decision.band.raw().toUint128();
+        stored.band = uint96(decision.band.minWad(UNLIMITED).raw());
         _noteDecision(decision, input);
-        _note(input.hedgeDelta + executed, waits, beyond);
+        _note(beyond);
     }
 
     function _noteDecision(HedgeDecision memory decision, HedgeInput memory input) private {
@@ -253,10 +257,9 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         return SWad.wrap(stored.aim * int256(TINY));
     }
 
-    function _note(SWad exposure, SWad waits, Wad beyond) private {
-        (stored.exposure, stored.waits) = (exposure.rawS().toInt128(), waits.rawS().toInt128());
-        stored.shortfall = beyond.raw().toUint128();
-        stored.open = !beyond.isZero() || !waits.isZeroS();
+    function _note(Wad beyond) private {
+        stored.shortfall = uint96(beyond.minWad(UNLIMITED).raw());
+        stored.open = !beyond.isZero() || stored.waits != 0;
     }
 
     /// @dev With no trade due: tops margin up, or notes that a shortfall is over. False when there was neither.
@@ -270,8 +273,8 @@ contract HedgeManager is VenueAccount, ReentrancyGuardTransient {
         }
         if (stored.shortfall != 0) {
             Wad old = Wad.wrap(stored.shortfall);
-            if (position.size != SWad.wrap(stored.size)) _sync(input.spot);
-            done = _remember(decision, input, SWad.wrap(0), input.hedgeDelta - position.size) < old || done;
+            if (position.size != SWad.wrap(stored.size) || input.hedgeDelta != _known()) _sync(input.spot);
+            done = _remember(decision, input, SWad.wrap(0)) < old || done;
         }
     }
 

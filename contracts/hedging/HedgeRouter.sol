@@ -31,10 +31,7 @@ contract HedgeRouter is RouterMargin {
         (uint256[] memory sizes, SplitMath.Curve[] memory curves) = _plan(size);
         (uint256 filled, int256 paid) = _total(sizes, curves);
         if (filled == 0 || filled < size.absS().raw()) return answer;
-        uint256 price = uint256(FixedPointMathLib.abs(paid)) / filled;
-        Wad spot = _spot();
-        Wad distance = (Wad.wrap(price).signed() - spot.signed()).absS();
-        return VenueQuote(true, Wad.wrap(price), distance.divUp(spot));
+        return VenueQuote(true, Wad.wrap(FixedPointMathLib.abs(paid) / filled));
     }
 
     /// @notice How `size` would be divided now, by the same calculation as `trade`.

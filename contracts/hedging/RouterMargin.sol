@@ -184,9 +184,7 @@ abstract contract RouterMargin is IHedgeVenue {
         Wad spot = _spot();
         for (uint256 i; i < venues.length; ++i) {
             VenuePosition memory one = _live(i);
-            if (one.size.isZeroS()) continue;
-            _fund(i, one, SWad.wrap(0), spot);
-            _note(i);
+            if (!one.size.isZeroS() && _fund(i, one, SWad.wrap(0), spot)) _note(i);
         }
         emit VenueMarginMoved(msg.sender, amount.signed(), held.signed());
     }
@@ -210,21 +208,22 @@ abstract contract RouterMargin is IHedgeVenue {
     }
 
     /// @dev Brings a venue whose leverage would be half-way from target to maximum after `size` to the target, as far as
-    /// held margin goes.
-    function _fund(uint256 i, VenuePosition memory one, SWad size, Wad spot) internal {
+    /// held margin goes. Returns whether it was asked to take any.
+    function _fund(uint256 i, VenuePosition memory one, SWad size, Wad spot) internal returns (bool) {
         Wad notional = (one.size + size).absS().mulUp(spot);
         Wad bound = Wad.wrap((TARGET_LEVERAGE.raw() + MAX_LEVERAGE.raw()) / 2);
-        if (one.equity.positive().mulDown(bound) > notional) return;
+        if (one.equity.positive().mulDown(bound) > notional) return false;
         Wad keep = notional.divUp(TARGET_LEVERAGE);
         uint256 need = (keep.signed() - one.equity).positive().raw().ceilUnit(UNIT);
         Wad amount = Wad.wrap(FixedPointMathLib.min(need, held.raw().floorUnit(UNIT)));
-        if (amount.isZero()) return;
+        if (amount.isZero()) return false;
         address venue = venues[i].venue;
         uint256 before = QUOTE.balanceOf(address(this));
         QUOTE.safeApproveWithRetry(venue, amount.raw() / UNIT);
         venue.tryDeposit(amount, MARGIN_GAS);
         QUOTE.safeApproveWithRetry(venue, 0);
         held = held - Wad.wrap(FixedPointMathLib.zeroFloorSub(before, QUOTE.balanceOf(address(this))) * UNIT);
+        return true;
     }
 
     function _collect(uint256 i, Wad wanted) private {

@@ -59,8 +59,7 @@ contract UniswapV3Venue is SpotDesk {
         if (size.isZeroS() || spot.isZero() || underlying == 0 || size.absS() > _left(underlying)) return answer;
         Wad price = Wad.wrap(_quote(size, underlying, cash));
         if (!_near(_mid(underlying, cash), spot) || !_near(price, spot)) return answer;
-        Wad distance = (price.signed() - spot.signed()).absS();
-        return VenueQuote(true, price, distance.divUp(spot));
+        return VenueQuote(true, price);
     }
 
     function trade(SWad size, Wad limit) external returns (Wad price) {

@@ -35,13 +35,12 @@ abstract contract VenueAccount is IHedgeManager {
         uint48 quiet; // within this of the aim nothing is due, 1e-6
         uint56 gamma; // the book's then, 1e-9
         bool open; // a shortfall, or an order that waits
-        uint96 canBuy; // what the venue can take within slippage and leverage
-        uint96 canSell;
+        uint64 canBuy; // what the venue can take within slippage and leverage, 1e-6
+        uint64 canSell;
+        int96 waits; // what is ordered, as of the venue's last answer
+        uint96 band; // of the last hedge
+        uint96 shortfall;
         uint64 cost; // half of the venue's relative bid-ask for a small trade
-        uint128 band; // of the last hedge
-        uint128 shortfall;
-        int128 exposure; // size and what is ordered, as of the last hedge or sync
-        int128 waits; // what is ordered, as of the venue's last answer
     }
 
     /// Search of the largest size that fits, down to 1/4096; within 1/16 of it.
@@ -54,7 +53,9 @@ abstract contract VenueAccount is IHedgeManager {
     /// Gas that a venue may burn per call; a router with several venues behind it needs that much.
     uint256 internal constant VIEW_GAS = 1_200_000;
     uint256 internal constant ACTION_GAS = 5_000_000;
-    Wad private constant UNLIMITED = Wad.wrap(type(uint96).max);
+    Wad internal constant UNLIMITED = Wad.wrap(type(uint96).max);
+    /// Unit of stored capacities and decisions.
+    uint256 internal constant TINY = 1e12;
     /// An order at a venue that has stopped answering counts this long.
     uint256 private constant ORDER_LIFE = 1 hours;
 
@@ -119,7 +120,7 @@ abstract contract VenueAccount is IHedgeManager {
     }
 
     function inventory() external view returns (SWad, Wad, Wad) {
-        return (SWad.wrap(stored.exposure), Wad.wrap(stored.band), Wad.wrap(stored.spot));
+        return (_known(), Wad.wrap(stored.band), Wad.wrap(stored.spot));
     }
 
     function lastHedge() external view returns (Timestamp) {
@@ -147,9 +148,9 @@ abstract contract VenueAccount is IHedgeManager {
         if (!ok) position = VenuePosition(SWad.wrap(stored.size), SWad.wrap(stored.equity), Wad.wrap(0));
     }
 
-    /// @dev Position with orders that wait: nothing is ordered twice.
-    function _exposure(SWad size_) internal view returns (SWad) {
-        return size_ + _waiting();
+    /// @dev As stored: position with orders that wait.
+    function _known() internal view returns (SWad) {
+        return SWad.wrap(stored.size) + SWad.wrap(stored.waits);
     }
 
     /// @dev An order at a venue that has stopped answering may yet be filled.
@@ -160,25 +161,24 @@ abstract contract VenueAccount is IHedgeManager {
     }
 
     /// @dev Reads position, bid-ask and capacity into storage.
-    function _sync(Wad spot) internal returns (SWad size_) {
+    function _sync(Wad spot) internal {
         (bool ok, VenuePosition memory position) = _readPosition(spot);
-        if (!ok) return SWad.wrap(stored.size);
+        if (!ok) return;
         stored.syncedAt = uint32(block.timestamp);
         _measure(spot, position);
-        return position.size;
     }
 
     /// @dev After a trade: what was measured not long ago moves along with it.
-    function _follow(Wad spot, SWad traded) internal returns (SWad) {
+    function _follow(Wad spot, SWad traded) internal {
         if (block.timestamp >= stored.syncedAt + LOOK_AGE) return _sync(spot);
         _readPosition(spot);
-        stored.canBuy = _capped(Wad.wrap(stored.canBuy).signed() - traded);
-        stored.canSell = _capped(Wad.wrap(stored.canSell).signed() + traded);
-        return SWad.wrap(stored.size);
+        stored.canBuy = _capped(Wad.wrap(stored.canBuy * TINY).signed() - traded);
+        stored.canSell = _capped(Wad.wrap(stored.canSell * TINY).signed() + traded);
     }
 
     /// @dev A venue that does not answer has no capacity.
     function _readPosition(Wad spot) private returns (bool ok, VenuePosition memory position) {
+        stored.waits = _waiting().rawS().toInt96();
         (ok, position) = VENUE.tryPosition(address(this), VIEW_GAS);
         if (!ok) {
             (stored.canBuy, stored.canSell) = (0, 0);
@@ -190,12 +190,9 @@ abstract contract VenueAccount is IHedgeManager {
     }
 
     function _measure(Wad spot, VenuePosition memory position) private {
-        Wad owned = (position.equity + VAULT.cash().signed()).positive();
-        SWad probe = Wad.wrap(owned.divDown(spot).raw() / PROBE_FRACTION + 1e12).signed();
-        VenueQuote memory ask = VENUE.tryQuote(probe, VIEW_GAS);
-        VenueQuote memory bid = VENUE.tryQuote(-probe, VIEW_GAS);
-        bool open = ask.ok && bid.ok;
-        if (open) stored.cost = _halfSpread(ask.price, bid.price);
+        Wad owned = _owned(position);
+        (bool open, Wad cost) = _halfSpread(owned, spot);
+        if (open) stored.cost = uint64(cost.raw());
         stored.canBuy = open ? _capacity(1, owned, spot, position.size) : 0;
         stored.canSell = open ? _capacity(-1, owned, spot, position.size) : 0;
     }
@@ -205,11 +202,25 @@ abstract contract VenueAccount is IHedgeManager {
         return Wad.wrap(SWad.wrap(side * stored.waits).positive().raw() / 2);
     }
 
-    function _halfSpread(Wad ask, Wad bid) private pure returns (uint64) {
-        return uint64(ask.subFloor(bid).divDown(ask + bid).raw());
+    /// @dev Half of the relative bid-ask for a small trade, as stored, or as the venue quotes before it was ever read.
+    function _cost(Wad spot, VenuePosition memory position) internal view returns (Wad cost) {
+        if (stored.spot != 0) return Wad.wrap(stored.cost);
+        (, cost) = _halfSpread(_owned(position), spot);
     }
 
-    function _capacity(int256 side, Wad owned, Wad spot, SWad size_) private view returns (uint96) {
+    function _halfSpread(Wad owned, Wad spot) private view returns (bool open, Wad half) {
+        SWad probe = Wad.wrap(owned.divDown(spot).raw() / PROBE_FRACTION + 1e12).signed();
+        VenueQuote memory ask = VENUE.tryQuote(probe, VIEW_GAS);
+        VenueQuote memory bid = VENUE.tryQuote(-probe, VIEW_GAS);
+        open = ask.ok && bid.ok;
+        if (open) half = ask.price.subFloor(bid.price).divDown(ask.price + bid.price);
+    }
+
+    function _owned(VenuePosition memory position) private view returns (Wad) {
+        return (position.equity + VAULT.cash().signed()).positive();
+    }
+
+    function _capacity(int256 side, Wad owned, Wad spot, SWad size_) private view returns (uint64) {
         Wad room = _room(side, owned, spot, size_);
         if (MAX_SLIPPAGE.isZero() || room.isZero()) return _capped(room.signed());
         Wad most = room.minWad(owned.mulDown(MAX_LEVERAGE).divDown(spot));
@@ -217,8 +228,8 @@ abstract contract VenueAccount is IHedgeManager {
         return _capped(fits.absS().signed());
     }
 
-    function _capped(SWad room) private pure returns (uint96) {
-        return uint96(room.positive().minWad(UNLIMITED).raw());
+    function _capped(SWad room) private pure returns (uint64) {
+        return uint64(FixedPointMathLib.min(room.positive().raw() / TINY, type(uint64).max));
     }
 
     /// @dev What leverage leaves in one direction when all that the pool owns were margin.
@@ -313,7 +324,7 @@ abstract contract VenueAccount is IHedgeManager {
     function _release(Wad spot) internal {
         SWad held = SWad.wrap(stored.equity);
         if (TARGET_LEVERAGE.isZero() || held <= SWad.wrap(0)) return;
-        Wad notional = SWad.wrap(stored.size).absS().maxWad(SWad.wrap(stored.exposure).absS()).mulUp(spot);
+        Wad notional = SWad.wrap(stored.size).absS().maxWad(_known().absS()).mulUp(spot);
         Wad keep = notional.divUp(TARGET_LEVERAGE);
         Wad trigger = keep.mulUp(TOP_UP_LEVERAGE).divUp(TARGET_LEVERAGE);
         if (held.positive() <= trigger) return;

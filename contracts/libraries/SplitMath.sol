@@ -14,19 +14,12 @@ library SplitMath {
         uint256 most;
     }
 
-    uint256 private constant STEPS = 80;
-
     /// @notice Sizes that add up to min(total, sum of most), at the least total cost.
     function split(Curve[] memory curves, uint256 total) internal pure returns (uint256[] memory sizes) {
-        (int256 low, int256 high, uint256 most) = _range(curves, total);
-        if (most <= total) return _all(curves);
+        if (_most(curves) <= total) return _all(curves);
         if (_single(curves, total, sizes = new uint256[](curves.length))) return sizes;
-        for (uint256 i; i < STEPS && high - low > 1; ++i) {
-            int256 middle = low + (high - low) / 2;
-            if (_sum(_sizes(curves, middle)) > total) high = middle;
-            else low = middle;
-        }
-        sizes = _sizes(curves, low);
+        (int256 low, int256 high) = _bracket(curves, total);
+        sizes = _sizes(curves, _between(curves, low, high, total));
         _hand(curves, sizes, _sizes(curves, high), total - _sum(sizes));
     }
 
@@ -58,18 +51,39 @@ library SplitMath {
         }
     }
 
-    function _range(Curve[] memory curves, uint256 total)
-        private
-        pure
-        returns (int256 low, int256 high, uint256 most)
-    {
-        (low, high) = (type(int256).max, type(int256).min);
+    /// @dev Neighbouring kinks of what venues fill together as a function of the marginal cost: at most `total` at low,
+    /// more at high. In between it is a line.
+    function _bracket(Curve[] memory curves, uint256 total) private pure returns (int256 low, int256 high) {
+        (low, high) = (type(int256).min, type(int256).max);
         for (uint256 i; i < curves.length; ++i) {
             if (curves[i].most == 0) continue;
+            int256 full = curves[i].start + int256(FixedPointMathLib.fullMulDiv(2 * curves[i].slope, curves[i].most, ONE));
+            (low, high) = _narrow(curves, total, curves[i].start, low, high);
+            (low, high) = _narrow(curves, total, full, low, high);
+            (low, high) = _narrow(curves, total, full + 1, low, high);
+        }
+    }
+
+    function _narrow(Curve[] memory curves, uint256 total, int256 kink, int256 low, int256 high)
+        private
+        pure
+        returns (int256, int256)
+    {
+        if (kink <= low || kink >= high) return (low, high);
+        return _sum(_sizes(curves, kink)) > total ? (low, kink) : (kink, high);
+    }
+
+    /// @dev Where the line reaches `total`, from below: each size loses less than 1 by rounding.
+    function _between(Curve[] memory curves, int256 low, int256 high, uint256 total) private pure returns (int256) {
+        uint256 start = _sum(_sizes(curves, low)) + curves.length;
+        uint256 rise = _sum(_sizes(curves, high)) + 2 * curves.length - start;
+        uint256 wanted = FixedPointMathLib.zeroFloorSub(total, start);
+        return low + int256(FixedPointMathLib.fullMulDiv(uint256(high - low), wanted, rise));
+    }
+
+    function _most(Curve[] memory curves) private pure returns (uint256 most) {
+        for (uint256 i; i < curves.length; ++i) {
             most += curves[i].most;
-            low = FixedPointMathLib.min(low, curves[i].start);
-            uint256 reach = FixedPointMathLib.min(curves[i].most, total);
-            high = FixedPointMathLib.max(high, cost(curves[i], 2 * reach) + 1);
         }
     }
 

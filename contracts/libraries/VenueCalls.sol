@@ -14,10 +14,10 @@ library VenueCalls {
     uint256 private constant MAX_REASON = 256;
 
     function tryQuote(address venue, SWad size, uint256 cap) internal view returns (VenueQuote memory answer) {
-        (bool ok, bytes memory data) = _view(venue, abi.encodeCall(IHedgeVenue.quote, (size)), 96, cap);
+        (bool ok, bytes memory data) = _view(venue, abi.encodeCall(IHedgeVenue.quote, (size)), 64, cap);
         if (!ok) return answer;
-        (uint256 fills, uint256 price, uint256 cost) = abi.decode(data, (uint256, uint256, uint256));
-        return VenueQuote(fills == 1 && price != 0, Wad.wrap(price), Wad.wrap(cost));
+        (uint256 fills, uint256 price) = abi.decode(data, (uint256, uint256));
+        return VenueQuote(fills == 1 && price != 0, Wad.wrap(price));
     }
 
     /// @dev Values beyond int96, forty billion, are not credible, and would not fit storage.

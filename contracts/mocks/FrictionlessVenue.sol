@@ -34,7 +34,7 @@ contract FrictionlessVenue is IHedgeVenue {
 
     function quote(SWad) external view returns (VenueQuote memory) {
         Wad price = _price();
-        return VenueQuote({ok: !price.isZero(), price: price, costRatio: Wad.wrap(0)});
+        return VenueQuote(!price.isZero(), price);
     }
 
     function trade(SWad size, Wad limit) external returns (Wad price) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {IHedgeVenue} from "../interfaces/IHedging.sol";
 import {ParamBounds} from "../libraries/ParamBounds.sol";
@@ -10,33 +11,35 @@ import {PerpMath} from "../libraries/PerpMath.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
 import {PerpParams} from "../types/Params.sol";
 import {VenuePosition, VenueQuote} from "../types/Types.sol";
-import {ONE, SWad, Timestamp, Wad, blockTime, floorDiv} from "../types/Units.sol";
+import {ONE, SWad, Timestamp, Wad, floorDiv} from "../types/Units.sol";
 
 /// A mock of a perpetual exchange as in Synthetix perps v2: price by skew, funding whose velocity follows the skew,
 /// liquidation at each index update. Anyone may post the index, set other traders' skew and deleverage: simulation
 /// only. Profits are paid from the venue's own token balance, which the deployer endows.
 contract PerpVenue is IHedgeVenue {
+    using SafeCastLib for uint256;
+    using SafeCastLib for int256;
     using SafeTransferLib for address;
     using TokenUnits for uint256;
 
     /// @dev Results up to (index, funding) are already in margin.
     struct Account {
-        int256 size;
-        int256 margin;
-        int256 index;
-        int256 funding;
+        int128 size;
+        int128 margin;
+        uint96 index;
+        int96 funding;
         bool known;
     }
 
     /// @dev rate is daily; funding is what one long underlying has paid since the start, in quote.
     struct Market {
-        uint256 index;
-        uint256 depth;
-        int256 skew;
-        int256 rate;
-        int256 funding;
-        uint64 accruedAt;
+        uint96 index;
+        int96 funding;
+        uint56 accruedAt;
         bool open;
+        int96 skew;
+        int80 rate;
+        uint80 depth;
     }
 
     event IndexPosted(Wad price, Wad depth, bool open);
@@ -77,8 +80,8 @@ contract PerpVenue is IHedgeVenue {
     /// Liquidates whoever falls below maintenance.
     function postIndex(Wad price, Wad depth, bool open) external {
         _accrue();
-        market.index = price.raw();
-        market.depth = depth.raw();
+        market.index = price.raw().toUint96();
+        market.depth = depth.raw().toUint80();
         market.open = open;
         emit IndexPosted(price, depth, open);
         for (uint256 i; i < holders.length; ++i) {
@@ -89,7 +92,7 @@ contract PerpVenue is IHedgeVenue {
     /// @notice Sets the market's skew, longs - shorts, all traders together.
     function setSkew(SWad skew) external {
         _accrue();
-        market.skew = skew.rawS();
+        market.skew = skew.rawS().toInt96();
         emit SkewSet(skew, SWad.wrap(market.rate));
     }
 
@@ -97,8 +100,8 @@ contract PerpVenue is IHedgeVenue {
     function deleverage(address owner, Wad share) external {
         Account storage account = _settle(owner);
         int256 closed = account.size * int256(share.raw()) / int256(ONE);
-        account.size -= closed;
-        market.skew -= closed;
+        account.size = (account.size - closed).toInt128();
+        market.skew = (market.skew - closed).toInt96();
         emit VenueDeleveraged(owner, SWad.wrap(-closed), Wad.wrap(market.index));
     }
 
@@ -107,8 +110,7 @@ contract PerpVenue is IHedgeVenue {
     function quote(SWad size) public view virtual returns (VenueQuote memory answer) {
         uint256 price = _fillPrice(size.rawS());
         if (!market.open || price == 0) return answer;
-        uint256 distance = FixedPointMathLib.dist(price, market.index);
-        return VenueQuote(true, Wad.wrap(price), Wad.wrap(distance).divUp(Wad.wrap(market.index)));
+        return VenueQuote(true, Wad.wrap(price));
     }
 
     function trade(SWad size, Wad limit) external virtual returns (Wad price) {
@@ -118,13 +120,13 @@ contract PerpVenue is IHedgeVenue {
     function depositMargin(Wad amount) external {
         QUOTE.safeTransferFrom(msg.sender, address(this), amount.raw().toTokenUp(UNIT));
         Account storage account = _settle(msg.sender);
-        account.margin += amount.signed().rawS();
+        account.margin = (account.margin + amount.signed().rawS()).toInt128();
         emit VenueMarginMoved(msg.sender, amount.signed(), SWad.wrap(account.margin));
     }
 
     function withdrawMargin(Wad amount) external {
         Account storage account = _settle(msg.sender);
-        account.margin -= amount.signed().rawS();
+        account.margin = (account.margin - amount.signed().rawS()).toInt128();
         _requireMargin(account);
         emit VenueMarginMoved(msg.sender, -amount.signed(), SWad.wrap(account.margin));
         QUOTE.safeTransfer(msg.sender, amount.raw().toTokenDown(UNIT));
@@ -152,7 +154,7 @@ contract PerpVenue is IHedgeVenue {
             market.open,
             SWad.wrap(market.skew),
             SWad.wrap(now_),
-            Timestamp.wrap(market.accruedAt)
+            Timestamp.wrap(uint64(market.accruedAt))
         );
     }
 
@@ -164,9 +166,9 @@ contract PerpVenue is IHedgeVenue {
         if (size.isNegative() ? price < limit : price > limit) revert VenueLimit(price, limit);
         Account storage account = _settle(owner);
         int256 before = account.size;
-        account.margin -= _cost(size.rawS(), price.raw());
-        account.size += size.rawS();
-        market.skew += size.rawS();
+        account.margin = (account.margin - _cost(size.rawS(), price.raw())).toInt128();
+        account.size = (before + size.rawS()).toInt128();
+        market.skew = (market.skew + size.rawS()).toInt96();
         if (FixedPointMathLib.abs(account.size) > FixedPointMathLib.abs(before)) _requireMargin(account);
         emit VenueTraded(owner, size, price, SWad.wrap(account.size));
     }
@@ -175,7 +177,7 @@ contract PerpVenue is IHedgeVenue {
     function _payKeeper(address owner, Wad fee, address keeper) internal {
         Account storage account = accounts[owner];
         uint256 amount = SWad.wrap(account.margin).positive().minWad(fee).raw().floorUnit(UNIT);
-        account.margin -= int256(amount);
+        account.margin = (account.margin - int256(amount)).toInt128();
         QUOTE.safeTransfer(keeper, amount / UNIT);
     }
 
@@ -188,7 +190,7 @@ contract PerpVenue is IHedgeVenue {
 
     /// @dev What a fill takes from margin at the index: size * (price - index), rounded against the trader.
     function _cost(int256 size, uint256 price) private view returns (int256) {
-        return -floorDiv(size * (int256(market.index) - int256(price)), int256(ONE));
+        return -floorDiv(size * (_index() - int256(price)), int256(ONE));
     }
 
     function _funding() private view returns (int256 rate, int256 funding) {
@@ -199,8 +201,11 @@ contract PerpVenue is IHedgeVenue {
     }
 
     function _accrue() private {
-        if (market.accruedAt != 0) (market.rate, market.funding) = _funding();
-        market.accruedAt = uint64(blockTime().rawTime());
+        if (market.accruedAt != 0) {
+            (int256 rate, int256 funding) = _funding();
+            (market.rate, market.funding) = (rate.toInt80(), funding.toInt96());
+        }
+        market.accruedAt = uint56(block.timestamp);
     }
 
     /// @dev Moves results up to now into margin.
@@ -209,14 +214,17 @@ contract PerpVenue is IHedgeVenue {
         account = accounts[owner];
         if (!account.known) holders.push(owner);
         account.known = true;
-        account.margin = _marked(account, market.funding);
-        account.index = int256(market.index);
-        account.funding = market.funding;
+        account.margin = _marked(account, market.funding).toInt128();
+        (account.index, account.funding) = (market.index, market.funding);
     }
 
     function _marked(Account memory account, int256 funding) private view returns (int256) {
-        int256 move = int256(market.index) - account.index - (funding - account.funding);
+        int256 move = _index() - int256(uint256(account.index)) - (funding - account.funding);
         return account.margin + floorDiv(account.size * move, int256(ONE));
+    }
+
+    function _index() private view returns (int256) {
+        return int256(uint256(market.index));
     }
 
     function _notional(Account storage account) private view returns (uint256) {
@@ -234,7 +242,7 @@ contract PerpVenue is IHedgeVenue {
         Wad maintenance = Wad.wrap(_notional(account)).mulUp(MAINTENANCE_RATIO);
         if (account.margin >= int256(maintenance.raw())) return;
         emit VenueLiquidated(owner, SWad.wrap(account.size), SWad.wrap(account.margin), Wad.wrap(market.index));
-        market.skew -= account.size;
+        market.skew = (int256(market.skew) - account.size).toInt96();
         (account.size, account.margin) = (0, 0);
     }
 

@@ -182,7 +182,6 @@ struct HedgeDecision {
 struct VenueQuote {
     bool ok;
     Wad price; // average fill price, fees included
-    Wad costRatio; // |price / reference - 1|
 }
 
 /// The pool's position at a venue.

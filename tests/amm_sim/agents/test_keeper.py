@@ -38,6 +38,15 @@ def test_keeper_hedges_when_due_unless_frozen(world):
     assert Hedge() not in act(world, hedge_due=True, mode=Mode.FROZEN)
 
 
+def test_keeper_has_the_venue_read_after_a_refusal_of_a_hedge_that_is_due(world):
+    """The preview knows the live position, the refusal went by the stored one."""
+    refused = Outcome(Hedge(), Status.REFUSED, 1, world.start, 0, error="NothingToHedge")
+    orders = act(world, hedge_due=True, outcomes=(refused,))
+    assert orders.index(SyncHedge()) < orders.index(Hedge())
+    assert SyncHedge() not in act(world, hedge_due=True)
+    assert SyncHedge() not in act(world, hedge_due=False, outcomes=(refused,))
+
+
 def test_keeper_refreshes_stale_and_old_expiries(world):
     near, far = world.pool().expiries
     assert Refresh(far.expiry) in act(world, stale_expiry=far.expiry)
