@@ -9,11 +9,12 @@ import {AsyncParams, MarketParams} from "../contracts/types/Params.sol";
 import {HedgeDecision, VenuePosition} from "../contracts/types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad, seriesId} from "../contracts/types/Units.sol";
 import {Base} from "./Base.sol";
+import {Mix, Tally} from "./Tally.sol";
 import {World} from "./World.sol";
 
 /// Trades, prices, hedges, and a venue that dies and comes back, at once or by delayed orders. The pool's delta is
 /// reckoned here from open interest with a normal distribution of its own.
-contract HedgeHandler is World {
+contract HedgeHandler is World, Tally {
     /// H-2
     error Uncovered(int256 net, Wad band, Wad shortfall, SWad hedged, bool dead);
 
@@ -24,7 +25,8 @@ contract HedgeHandler is World {
     Timestamp internal expiry;
     bytes internal code;
     bool internal dead;
-    mapping(string => uint256) public times;
+    uint256 public kills;
+    uint256 public vain; // hedges that found no venue to take them
 
     constructor(bool delayed) {
         DELAYED = delayed;
@@ -60,10 +62,9 @@ contract HedgeHandler is World {
 
     function _trade(uint256 series, uint256 size) private {
         int256 lots = bound(int256(size >> 1), -40e18, 40e18) / 1e12 * 1e12;
-        vm.prank(TRADER);
-        try market.trade(seriesId(expiry, series % 5, series % 2 == 0), SWad.wrap(lots), SWad.wrap(NO_LIMIT)) {
-            ++times["trade"];
-        } catch {}
+        SeriesId id = seriesId(expiry, series % 5, series % 2 == 0);
+        bytes memory data = abi.encodeCall(market.trade, (id, SWad.wrap(lots), SWad.wrap(NO_LIMIT)));
+        attempt("market.trade", TRADER, address(market), data);
     }
 
     function _move(uint256 time, uint256 by) private {
@@ -80,7 +81,7 @@ contract HedgeHandler is World {
         if (how % 3 == 0) vm.etch(address(venue), hex"fe");
         else if (how % 3 == 1) vm.etch(address(venue), "");
         else venue.postIndex(_w(spotNow), _w(1e18), false);
-        ++times["kill"];
+        ++kills;
     }
 
     function _revive() private {
@@ -91,18 +92,18 @@ contract HedgeHandler is World {
 
     function _execute() private {
         if (!DELAYED || dead) return;
-        try AsyncPerpVenue(address(venue)).execute(address(hedge)) {
-            ++times["execute"];
-        } catch {}
+        address place = address(venue);
+        if (block.timestamp % 4 != 0) attempt("venue.execute", address(this), place, abi.encodeCall(AsyncPerpVenue.execute, (address(hedge))));
+        else attempt("venue.cancel", address(this), place, abi.encodeCall(AsyncPerpVenue.cancel, (address(hedge))));
     }
 
     /// H-5: nothing else reverts, whatever became of the venue.
     function _others() private {
-        hedge.sync();
+        must("hedge.sync", TRADER, address(hedge), abi.encodeCall(hedge.sync, ()));
         refreshAll();
-        vault.assess();
-        breaker.poke();
-        market.touch(TRADER);
+        must("vault.assess", TRADER, address(vault), abi.encodeCall(vault.assess, ()));
+        must("breaker.poke", TRADER, address(breaker), abi.encodeCall(breaker.poke, ()));
+        must("market.touch", TRADER, address(market), abi.encodeCall(market.touch, (TRADER)));
         check(vault.navParts().cash.raw() == vault.cash().raw(), "NAV can be stated");
     }
 
@@ -114,15 +115,16 @@ contract HedgeHandler is World {
         SWad waits = hedge.pending();
         SWad held = hedge.size();
         int256 before = bookDelta() + (held + waits).rawS();
-        try hedge.hedge() returns (SWad done) {
-            ++times[done.isZeroS() ? "vain" : "hedge"];
-            _sign(before, done.rawS());
-            _covered(done);
-            _leverage(held, done);
-            if (!waits.isZeroS()) check(hedge.pending() == waits && done.isZeroS(), "H-4: ordered twice");
-        } catch (bytes memory reason) {
-            check(bytes4(reason) == IHedgeManager.NothingToHedge.selector, "H-5: a hedge reverts only for want of work");
-        }
+        (bool ok, bytes memory answer) = attempt("hedge.hedge", TRADER, address(hedge), abi.encodeCall(hedge.hedge, ()));
+        bool idle = bytes4(answer) == IHedgeManager.NothingToHedge.selector;
+        check(ok || idle, "H-5: a hedge reverts only for want of work");
+        if (!ok) return;
+        SWad done = abi.decode(answer, (SWad));
+        if (done.isZeroS()) ++vain;
+        _sign(before, done.rawS());
+        _covered(done);
+        _leverage(held, done);
+        if (!waits.isZeroS()) check(hedge.pending() == waits && done.isZeroS(), "H-4: ordered twice");
     }
 
     function _sign(int256 before, int256 done) private pure {
@@ -183,7 +185,7 @@ contract HedgeHandler is World {
     }
 }
 
-abstract contract HedgeInvariantsBase is Base {
+abstract contract HedgeInvariantsBase is Mix {
     HedgeHandler internal handler;
 
     function targetContracts() public view returns (address[] memory targets) {
@@ -196,9 +198,13 @@ abstract contract HedgeInvariantsBase is Base {
         for (uint256 i; i < 400; ++i) {
             handler.act(_draw(i, 0), _draw(i, 1), _draw(i, 2));
         }
-        check(handler.times("trade") > 50, "trades");
-        check(handler.times("hedge") + handler.times("execute") > 10, "hedges");
-        check(handler.times("kill") > 3 && handler.times("vain") > 0, "deaths");
+        check(handler.timesOf("market.trade", true) > 50, "trades");
+        check(handler.timesOf("hedge.hedge", true) + handler.timesOf("venue.execute", true) > 10, "hedges");
+        check(handler.kills() > 3 && handler.vain() > 0, "deaths");
+    }
+
+    function afterInvariant() public {
+        writeMix(handler);
     }
 
     function _draw(uint256 i, uint256 k) private pure returns (uint256) {

@@ -172,9 +172,15 @@ contract MarketHandler is MarketChecks {
             bytes memory data = abi.encodeCall(ledger.refresh, (live[i]));
             attempt("ledger.refresh", KEEPER, address(ledger), data);
         }
+        if (time % 8 == 0) _refreshUnknown(time);
     }
 
-    function _noteRounds() private {
+    function _refreshUnknown(uint256 seed) private {
+        bytes memory data = abi.encodeCall(ledger.refresh, (Timestamp.wrap(uint64(block.timestamp + 1 + seed % DAY))));
+        attempt("ledger.refresh", KEEPER, address(ledger), data);
+    }
+
+    function _noteRounds() internal {
         try push.getRoundData(round) returns (uint80, int256, uint256, uint256 time, uint80) {
             Timestamp[] memory live = ledger.expiries();
             for (uint256 i; i < live.length; ++i) {

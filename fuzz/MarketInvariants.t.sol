@@ -87,11 +87,12 @@ contract PoolInvariants is LifeBase {
 
     function test_life_everyActionHappensAndIsRefused() public {
         _live(2500);
-        string[14] memory names = [
+        string[19] memory names = [
             "market.deposit", "market.withdraw", "market.trade", "market.settleExpiry", "market.sweep",
             "vault.requestDeposit", "vault.requestWithdrawal", "vault.requestJuniorDeposit", "vault.requestJuniorWithdrawal",
             "vault.cancel", "vault.process", "breaker.tighten",
-            "hedge.hedge", "insurance.donate"
+            "hedge.hedge", "insurance.donate", "ledger.refresh", "surface.update", "oracle.fixSettlement", "oracle.dispute",
+            "junior.transfer"
         ];
         for (uint256 i; i < names.length; ++i) _both(names[i]);
     }

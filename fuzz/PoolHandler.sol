@@ -9,6 +9,10 @@ import {MarketHandler} from "./MarketHandler.sol";
 interface JuniorToken {
     function balanceOf(address) external view returns (uint256);
     function totalSupply() external view returns (uint256);
+    function transfer(address, uint256) external returns (bool);
+    function mint(address, Wad) external;
+    function take(address, Wad) external;
+    function burn(Wad) external;
 }
 
 /// The whole pool with two classes of LP shares and a floor, its delays and breakers on: beside traders and liquidators LPs, guardian, lister, hedger, feeds
@@ -23,7 +27,8 @@ contract PoolHandler is MarketHandler {
         PULL_SILENT,
         PUSH_DEAD,
         PULL_DEAD,
-        PULL_MAD // answers with nonsense
+        PULL_MAD, // answers with nonsense
+        PUSH_LIES // a third off
     }
 
     Illness public illness;
@@ -60,6 +65,7 @@ contract PoolHandler is MarketHandler {
     function oracleParams() internal view override returns (OracleParams memory p) {
         p = super.oracleParams();
         p.jumpLimit = _w(0.12e18);
+        p.disputeWindow = _s(p.pushHeartbeat.rawSeconds() + p.pushGrace.rawSeconds() + 1);
     }
 
     function breakerParams() internal view override returns (BreakerParams memory) {
@@ -85,9 +91,9 @@ contract PoolHandler is MarketHandler {
         if (kind < 25) return shareTransfer(a, b);
         if (kind < 27) return tighten(a);
         if (kind < 29) return sicken(a);
-        if (kind < 34) return heal();
-        if (kind < 35) return moveVol(a, b);
-        if (kind < 36) return donate(a, b);
+        if (kind < 33) return heal();
+        if (kind < 34) return moveVol(a, b);
+        if (kind < 35) return donate(a, b);
         if (kind < 37) return fix(a, b);
         kind < 39 ? strange(a, b) : listBadly(a, b);
     }
@@ -97,7 +103,7 @@ contract PoolHandler is MarketHandler {
     function post(uint256 spot) internal override {
         spotNow = spot;
         if (illness != Illness.PUSH_SILENT && illness != Illness.PUSH_DEAD) {
-            round = push.post(int256(spot / 1e10), block.timestamp);
+            round = push.post(int256((illness == Illness.PUSH_LIES ? spot * 4 / 3 : spot) / 1e10), block.timestamp);
         }
         if (illness < Illness.PULL_SILENT || illness == Illness.PUSH_DEAD) _postPull(spot);
         venue.postIndex(_w(spot), _w(1e18), venueOpen);
@@ -112,8 +118,8 @@ contract PoolHandler is MarketHandler {
 
     function sicken(uint256 seed) internal {
         heal();
-        if (seed % 10 == 9) venueOpen = false;
-        else illness = Illness(seed % 10);
+        if (seed % 11 == 10) venueOpen = false;
+        else illness = Illness(seed % 11);
         if (illness == Illness.PUSH_DEAD) vm.etch(address(push), hex"fe");
         if (illness == Illness.PULL_DEAD) vm.etch(address(pull), hex"fe");
         if (illness == Illness.PULL_MAD) vm.etch(address(pull), hex"60ff60005260206000f3");
@@ -130,13 +136,37 @@ contract PoolHandler is MarketHandler {
     function moveVol(uint256 seed, uint256 vol) internal {
         Timestamp expiry = _series(seed).expiryOf();
         postVol(expiry, bound(vol, 0.4e18, 1.6e18));
+        if (vol % 4 == 0) expiry = Timestamp.wrap(uint64(expiry.rawTime() + 1));
         attempt("surface.update", KEEPER, address(surface), abi.encodeCall(surface.update, (expiry)));
     }
 
+    /// The first expiry, which may have come, or another; by its round or by a wrong one.
     function fix(uint256 seed, uint256 which) internal {
-        Timestamp expiry = _series(seed).expiryOf();
+        Timestamp[] memory live = market.liveExpiries();
+        if (live.length == 0) return;
+        Timestamp expiry = live[seed % 4 == 0 ? seed % live.length : 0];
+        if (which % 6 == 0) _lieAt(live[0]);
         uint80 id = which % 3 == 0 ? round : firstRound[expiry];
+        if (which % 2 == 0) _dispute(expiry, id, which % 8 == 0 ? _person(seed) : address(this));
         attempt("oracle.fixSettlement", KEEPER, address(oracle), abi.encodeCall(oracle.fixSettlement, (expiry, id)));
+    }
+
+    /// The feed is right a minute before an expiry that is near, and wrong in the round that would settle it.
+    function _lieAt(Timestamp expiry) private {
+        if (expiry.rawTime() < block.timestamp + 120 || expiry.rawTime() > block.timestamp + 12 hours) return;
+        heal();
+        wait(expiry.rawTime() - block.timestamp - 60);
+        post(spotNow);
+        wait(90);
+        illness = Illness.PUSH_LIES;
+        post(spotNow);
+        _noteRounds();
+    }
+
+    function _dispute(Timestamp expiry, uint80 id, address guardian) private {
+        bytes memory data = abi.encodeCall(oracle.dispute, (expiry, id));
+        (bool ok,) = attempt("oracle.dispute", guardian, address(oracle), data);
+        check(!ok || guardian == address(this), "only the guardian disputes");
     }
 
     // ------------------------------------------------------------ keepers and guardian
@@ -242,16 +272,18 @@ contract PoolHandler is MarketHandler {
 
     function shareTransfer(uint256 who, uint256 amount) internal {
         (address from, address to) = (lps[who % 2], lps[1 - who % 2]);
-        amount = bound(amount, 0, vault.sharesOf(from).raw() * 5 / 4);
-        bytes memory data = abi.encodeWithSignature("transfer(address,uint256)", to, amount);
-        attempt("vault.transfer", from, address(vault), data);
+        bool junior = amount % 3 == 0;
+        address shares = junior ? vault.junior() : address(vault);
+        amount = bound(amount, 0, JuniorToken(shares).balanceOf(from) * 5 / 4);
+        bytes memory data = abi.encodeCall(JuniorToken.transfer, (to, amount));
+        attempt(junior ? "junior.transfer" : "vault.transfer", from, shares, data);
     }
 
     // ------------------------------------------------------------ strangers
 
     function strange(uint256 who, uint256 which) internal {
         address a = which % 2 == 0 ? _person(who) : lps[who % 2];
-        which = which / 2 % 11;
+        which = which / 2 % 14;
         Leg[] memory legs = market.legsOf(a);
         SeriesId id = legs.length == 0 ? _series(who) : legs[0].id;
         Wad one = _w(1e18);
@@ -266,6 +298,10 @@ contract PoolHandler is MarketHandler {
         if (which == 8) refused("surface.list", a, address(surface), abi.encodeCall(surface.list, (id.expiryOf(), new Wad[](1))));
         if (which == 9) _stealSlice(a, _person(who % 5 + 1));
         if (which == 10) refused("vault.handOver", a, address(vault), abi.encodeCall(vault.handOver, (one)));
+        address shares = vault.junior();
+        if (which == 11) refused("junior.mint", a, shares, abi.encodeCall(JuniorToken.mint, (a, one)));
+        if (which == 12) refused("junior.take", a, shares, abi.encodeCall(JuniorToken.take, (lps[who % 2], one)));
+        if (which == 13) refused("junior.burn", a, shares, abi.encodeCall(JuniorToken.burn, (one)));
     }
 
     function _stealSlice(address thief, address victim) private {
