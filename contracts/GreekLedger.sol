@@ -36,6 +36,7 @@ contract GreekLedger is IGreekLedger {
     uint256 private immutable CURVATURE_LIMIT;
     uint256 private immutable MAX_AGE;
     uint256 private immutable MAX_MOVE;
+    uint256 private immutable STRESS_GAP;
 
     mapping(Timestamp => LedgerStore.Entry) private _entries;
     Timestamp[] private _expiries;
@@ -52,6 +53,7 @@ contract GreekLedger is IGreekLedger {
         CURVATURE_LIMIT = params_.curvatureLimit.raw();
         MAX_AGE = params_.greekMaxAge.rawSeconds();
         MAX_MOVE = params_.greekMaxMove.raw();
+        STRESS_GAP = params_.stressGap.raw();
     }
 
     modifier onlyMarket() {
@@ -107,7 +109,7 @@ contract GreekLedger is IGreekLedger {
     }
 
     function _limits() private view returns (LedgerTrade.Limits memory) {
-        return LedgerTrade.Limits(MAX_SHIFT, CURVATURE_LIMIT);
+        return LedgerTrade.Limits(MAX_SHIFT, CURVATURE_LIMIT, STRESS_GAP);
     }
 
     // ------------------------------------------------------------ refresh
@@ -122,7 +124,7 @@ contract GreekLedger is IGreekLedger {
         LedgerStore.Entry storage e = _entries[expiry];
         Black76.checkRange(spot, ONE);
         LedgerSums.Part memory before = e.part();
-        LedgerRefresh.rebuild(e, expiry, SURFACE.packed(expiry), spot, MAX_SHIFT);
+        LedgerRefresh.rebuild(e, expiry, SURFACE.packed(expiry), spot, _limits());
         _sums = _sums.replaced(before, e.part());
         _noteRange();
         emit Refreshed(expiry, Wad.wrap(spot), BookMath.toWad(e.shiftOf()), e.liabilityOf(), e.greeksOf());

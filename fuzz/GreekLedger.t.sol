@@ -64,6 +64,7 @@ contract GreekLedgerTest is Base {
         p.maxVol = Wad.wrap(5e18);
         p.greekMaxAge = Seconds.wrap(600);
         p.greekMaxMove = Wad.wrap(0.01e18);
+        p.stressGap = Wad.wrap(0.0375e18);
     }
 
     /// Lists a random board: 1 hour to 400 days, vols 10 % to 300 %, V from 1e3 to 1e9 quote, spot near 2000.

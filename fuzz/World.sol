@@ -173,7 +173,8 @@ abstract contract World is Base {
             minVol: _w(0.05e18),
             maxVol: _w(5e18),
             greekMaxAge: _s(600),
-            greekMaxMove: _w(0.01e18)
+            greekMaxMove: _w(0.01e18),
+            stressGap: _w(0.0375e18)
         });
     }
 

@@ -50,8 +50,9 @@ interface IGreekLedger {
 
     /// @notice Stored values of all expiries moved to (spot, now): delta and liability to second order in spot and
     /// first in time, stress nodes as stored. Cheap; exact right after refreshes.
-    /// Nodes, like the liability, are what the pool owes: traders' net value at the node's state. Node spots are those
-    /// of the last refresh times 0.7, 0.85, 1, 1.15, 1.3 with vol up, 0.85, 1, 1.15 with vol down.
+    /// Nodes, like the liability, are what the pool owes: traders' net value at the node's state, and `stressGap` of
+    /// spot more for each option that the pool is net long of, so that the worst node bounds the states between them.
+    /// Node spots are those of the last refresh times 0.7, 0.85, 1, 1.15, 1.3 with vol up, 0.85, 1, 1.15 with vol down.
     /// `stale` is the first expiry whose last refresh is too old or too far away; zero when all are fresh. A trade does
     /// not count as a refresh: it renews neither the anchors nor the nodes.
     function aggregate(Wad spot)

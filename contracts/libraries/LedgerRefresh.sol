@@ -6,6 +6,7 @@ import {BookMath} from "./BookMath.sol";
 import {Curvature} from "./Curvature.sol";
 import {DualCost} from "./DualCost.sol";
 import {LedgerStore} from "./LedgerStore.sol";
+import {LedgerTrade} from "./LedgerTrade.sol";
 import {StressMath} from "./StressMath.sol";
 
 /// Revaluation of a whole expiry, in a library of its own because of the limit on a contract's size.
@@ -18,13 +19,13 @@ library LedgerRefresh {
         Timestamp expiry,
         uint256[3] memory anchors,
         uint256 spot,
-        uint256 maxShift
+        LedgerTrade.Limits memory limits
     ) external {
         e.anchors = anchors;
-        BookMath.Book memory x = e.load(spot, expiry.since(blockTime()), maxShift);
+        BookMath.Book memory x = e.load(spot, expiry.since(blockTime()), limits.maxShift);
         (int256 u, BookMath.Sums memory s) = _revalue(x, e.shiftOf());
         e.setReference(spot, u);
-        e.nodes = _nodes(x, e.refSpotOf(), e.refShiftOf());
+        e.nodes = _nodes(x, e.refSpotOf(), e.refShiftOf(), limits.stressGap);
         e.writeGreeks(x, s, u);
     }
 
@@ -67,12 +68,18 @@ library LedgerRefresh {
         return (u, s);
     }
 
-    function _nodes(BookMath.Book memory x, uint256 spot, int256 u) private pure returns (uint256[2] memory nodes) {
+    function _nodes(BookMath.Book memory x, uint256 spot, int256 u, uint256 gap)
+        private
+        pure
+        returns (uint256[2] memory nodes)
+    {
         StressMath.State memory s = StressMath.stateOf(spot, x.secondsLeft);
+        gap = spot * gap / ONE;
         for (uint256 i; i < x.strikes.length; ++i) {
             BookMath.Strike memory k = x.strikes[i];
             if (k.q == 0) continue;
-            StressMath.addCalls(nodes, StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, u) * ONE) >> 64), 0, k.q);
+            uint256 sigma = (BookMath.sigmaAt(k, u) * ONE) >> 64;
+            StressMath.addCalls(nodes, StressMath.calls(s, k.strike, sigma), gap, 0, k.q);
         }
         int256[2] memory none;
         StressMath.addPuts(nodes, spot, none, [x.puts, x.putStrikes]);

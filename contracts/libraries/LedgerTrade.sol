@@ -20,6 +20,7 @@ library LedgerTrade {
     struct Limits {
         uint256 maxShift;
         uint256 curvature;
+        uint256 stressGap;
     }
 
     /// @dev A trade in progress. `curvature` bounds the new book's, in units of the stiffness.
@@ -44,7 +45,7 @@ library LedgerTrade {
         int256 old = x.strikes[deal.strike].q;
         DualCost.Solution memory r = _solve(x, deal, e.shiftOf(), limits);
         if (opening) _checkLimits(x, deal, r.later, limits);
-        _addStress(e, x, deal, old);
+        _addStress(e, x, deal, old, limits.stressGap);
         e.setNet(deal.strike, old + deal.lots);
         if (!deal.isCall) _addPut(e, x, deal);
         e.writeGreeks(x, r.sums, r.swept);
@@ -116,12 +117,15 @@ library LedgerTrade {
         (e.puts, e.putStrikes) = (int64(x.puts), int144(x.putStrikes));
     }
 
-    function _addStress(LedgerStore.Entry storage e, BookMath.Book memory x, Deal memory deal, int256 old) private {
+    function _addStress(LedgerStore.Entry storage e, BookMath.Book memory x, Deal memory deal, int256 old, uint256 gap)
+        private
+    {
         uint256[2] memory nodes = [e.nodes[0], e.nodes[1]];
         BookMath.Strike memory k = x.strikes[deal.strike];
         StressMath.State memory s = StressMath.stateOf(e.refSpotOf(), deal.expiry.since(Timestamp.wrap(e.refTime)));
-        uint256[8] memory values = StressMath.calls(s, k.strike, (BookMath.sigmaAt(k, e.refShiftOf()) * ONE) >> 64);
-        StressMath.addCalls(nodes, values, old, old + deal.lots);
+        gap = s.spot * gap / ONE;
+        uint256 sigma = (BookMath.sigmaAt(k, e.refShiftOf()) * ONE) >> 64;
+        StressMath.addCalls(nodes, StressMath.calls(s, k.strike, sigma), gap, old, old + deal.lots);
         if (!deal.isCall) {
             int256[2] memory next = [x.puts + deal.lots, x.putStrikes + deal.lots * int256(k.strike)];
             StressMath.addPuts(nodes, s.spot, [x.puts, x.putStrikes], next);

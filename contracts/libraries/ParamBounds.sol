@@ -52,6 +52,7 @@ library ParamBounds {
         _wad("pricing.maxVol", p.maxVol, 0.01e18, 5e18);
         _time("pricing.greekMaxAge", p.greekMaxAge, 1, 365 * DAY);
         _wad("pricing.greekMaxMove", p.greekMaxMove, 0.0001e18, 1000e18);
+        _wad("pricing.stressGap", p.stressGap, 0, 0.1e18);
         _order("pricing.minVol", p.minVol, "pricing.maxVol", p.maxVol);
     }
 

@@ -92,16 +92,24 @@ library StressMath {
         }
     }
 
-    /// @notice Replaces one strike's terms, sum of calls' value for `old` lots, by those for `next`.
-    function addCalls(uint256[2] memory words, uint256[8] memory values, int256 old, int256 next) internal pure {
+    /// @notice Replaces one strike's terms, sum of calls' value for `old` lots, by those for `next`. `gap` is what the
+    /// nodes take off an option that the pool is net long of (traders net short), wad: between two nodes its value may
+    /// lie below the chord, by a quarter of their distance at most (docs/decisions/0011).
+    function addCalls(uint256[2] memory words, uint256[8] memory values, uint256 gap, int256 old, int256 next)
+        internal
+        pure
+    {
         uint256 excess;
         assembly ("memory-safe") {
+            let oldGap := mul(gap, slt(old, 0))
+            let nextGap := mul(gap, slt(next, 0))
             for { let i := 0 } lt(i, 0x100) {} {
                 let at := add(words, shr(2, i))
                 let word := mload(at)
                 for { let end := add(i, 0x80) } lt(i, end) { i := add(i, 0x20) } {
                     let value := mload(add(values, i))
-                    let sum := sub(sdiv(mul(next, value), UNIT), sdiv(mul(old, value), UNIT))
+                    let sum := sdiv(mul(next, sub(value, nextGap)), UNIT)
+                    sum := sub(sum, sdiv(mul(old, sub(value, oldGap)), UNIT))
                     sum := add(signextend(7, word), sum)
                     excess := or(excess, xor(sum, signextend(7, sum)))
                     word := or(shr(64, word), shl(192, sum)) // the lanes go round

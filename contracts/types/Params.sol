@@ -35,6 +35,7 @@ struct PricingParams {
     Wad maxVol;
     Seconds greekMaxAge; // an expiry's Greeks are fresh up to this age
     Wad greekMaxMove; // and up to this relative move of spot
+    Wad stressGap; // share of spot that the stress nodes take off each option the pool is net long of; 0 = off
 }
 
 /// OptionMarket: fees and limits.

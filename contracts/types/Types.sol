@@ -88,7 +88,7 @@ struct ExpiryBook {
     Wad refreshedSpot;
     SWad liability; // C(q) at the last refresh or trade
     BookGreeks greeks; // at the last refresh or trade
-    SWad[8] nodes; // what the pool owes at the stress nodes
+    SWad[8] nodes; // what the pool owes at the stress nodes, see IGreekLedger.aggregate
     Wad[] strikes;
     Wad[] anchors; // volatility of each strike without the shift
     Wad[] weights; // w of each strike: vol = anchor + shift * weight

@@ -52,6 +52,7 @@ PRICING = {
     "maxVol": 5 * WAD,
     "greekMaxAge": 600,
     "greekMaxMove": WAD // 100,
+    "stressGap": 0,
 }
 SMILE = {"a": 0.30, "b": 0.40, "rho": -0.25, "m": 0.02, "sigma": 0.25}
 """A crypto-like slice: 63 % at the money, steeper below."""

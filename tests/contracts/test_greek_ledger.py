@@ -229,6 +229,81 @@ def test_nodes_are_the_books_value_at_the_shocked_states(world: World, days: flo
         assert abs(mpf(book["nodes"][node]) / WAD - want) <= 1e-5
 
 
+def owed_at(ref: Reference, held: Positions, days: float, spot: float, up: float) -> mpf:
+    """At a state between the nodes: spot as a multiple, ``up`` from 0, vol down, to 1, vol up."""
+    total = mpf(0)
+    for (k, is_call), size in held.items():
+        low, high = (shocked(ref.vol(k, mpf(0)), way, days) for way in (False, True))
+        vol = low + mpf(up) * (high - low)
+        b = black(2000 * mpf(str(spot)), ref.strikes[k], mpf(days) / 365, vol)
+        total += size * b["call" if is_call else "put"]
+    return total
+
+
+TENT = {(0, True): mpf(30), (1, True): mpf(-60), (2, True): mpf(30)}
+"""Over the middle of two nodes, as benchmarks/bench_stress.py finds it; traders' positions."""
+
+
+def tent(chain: Chain, gap: str) -> tuple[LedgerWorld, int]:
+    made = deploy_world(chain, stressGap=int(mpf(gap) * WAD))
+    expiry = chain.time + DAY // 2
+    made.list(expiry, (2000, 2150, 2300), 0, flat(0.4))
+    steps = [made.step(expiry, *key, float(q), opening=False) for key, q in TENT.items()]
+    made.trade(*steps)
+    return made, expiry
+
+
+@pytest.mark.parametrize(("gap", "covered"), [("0.0375", True), ("0", False)])
+def test_worst_book_between_two_nodes_is_covered_by_the_gap_alone(
+    chain: Chain, gap: str, covered: bool
+) -> None:
+    made, expiry = tent(chain, gap)
+    book, ref = made.book(expiry), made.reference(expiry)
+    days = (expiry - book["refreshedAt"]) / DAY
+    most = max(mpf(node) / WAD for node in book["nodes"])
+    assert (owed_at(ref, TENT, days, 1.075, 1) <= most) == covered
+    # 60 contracts of which the pool is net long, each 0.0375 of spot dearer at every node
+    for node, (multiple, up) in enumerate(NODES):
+        bare = owed_at(ref, TENT, days, multiple, up)
+        want = bare + 60 * 2000 * mpf(gap)
+        assert abs(mpf(book["nodes"][node]) / WAD - want) <= 1e-5
+
+
+def test_gap_makes_the_worst_node_bound_random_books_between_the_nodes(chain: Chain) -> None:
+    """Sold strikes beside bought ones, spot over the whole range, vol over the inner one."""
+    made, rng = deploy_world(chain, stressGap=WAD * 3 // 80), np.random.default_rng(8)
+    for days, smile in ((0.5, flat(0.5)), (3, SMILE), (30, SMILE)):
+        expiry = chain.time + round(days * DAY)
+        made.list(expiry, STRIKES, 0, smile)
+        held = fill(made, expiry, rng, 8)
+        book, ref = made.book(expiry), made.reference(expiry)
+        left = (expiry - book["refreshedAt"]) / DAY
+        most = max(mpf(node) / WAD for node in book["nodes"])
+        for _ in range(40):
+            spot, up = float(rng.uniform(0.7, 1.3)), float(rng.uniform())
+            up = up if 0.85 <= spot <= 1.15 else 1.0
+            assert owed_at(ref, held, left, spot, up) <= most
+
+
+def test_rebuild_finds_the_gaps_that_trades_left(chain: Chain) -> None:
+    made, expiry = tent(chain, "0.0375")
+    before = made.book(expiry)["nodes"]
+    made.chain.set_time(made.book(expiry)["refreshedAt"] + 1)
+    made.ledger.must("refresh", expiry)
+    for old, new in zip(before, made.book(expiry)["nodes"], strict=True):
+        assert abs(old - new) <= WAD // 10  # a second or two of time value
+
+
+def test_open_and_close_across_zero_cancel_with_the_gap_to_the_wei(chain: Chain) -> None:
+    made = deploy_world(chain, stressGap=WAD * 3 // 80)
+    expiry = chain.time + 30 * DAY
+    made.list(expiry, STRIKES, 1e6)
+    before = made.book(expiry)["nodes"]
+    for size in (13.377123, -20.0, -1.000001, 7.622878):
+        made.trade(made.step(expiry, 2, True, size, opening=False))
+    assert made.book(expiry)["nodes"] == before
+
+
 def test_node_values_of_a_series_match_mpmath(world: World) -> None:
     made, expiry = world(10)
     made.trade(made.step(expiry, 4, True, 30.0))
