@@ -2,6 +2,7 @@
 
 from amm_sim.agents.agent import Behaviour
 from amm_sim.agents.filler import Filler
+from amm_sim.agents.forecaster import Forecaster, SignalAttacker
 from amm_sim.agents.griefer import Griefer
 from amm_sim.agents.keeper import Keeper
 from amm_sim.agents.liquidation_sandwich import LiquidationSandwich
@@ -21,6 +22,7 @@ from amm_sim.agents.vol_trader import VolTrader
 
 AGENTS: dict[str, type[Behaviour]] = {
     "filler": Filler,
+    "forecaster": Forecaster,
     "griefer": Griefer,
     "keeper": Keeper,
     "liquidation_sandwich": LiquidationSandwich,
@@ -34,6 +36,7 @@ AGENTS: dict[str, type[Behaviour]] = {
     "sandwich": Sandwich,
     "settlement_manipulator": SettlementManipulator,
     "short_seller": ShortSeller,
+    "signal_attacker": SignalAttacker,
     "sniper": Sniper,
     "spot_arbitrageur": SpotArbitrageur,
     "spot_provider": SpotProvider,
@@ -46,6 +49,7 @@ __all__ = [
     "Behaviour",
     "Filler",
     "FlightyLP",
+    "Forecaster",
     "Griefer",
     "JustInTimeLP",
     "Keeper",
@@ -58,6 +62,7 @@ __all__ = [
     "Sandwich",
     "SettlementManipulator",
     "ShortSeller",
+    "SignalAttacker",
     "Sniper",
     "SpotArbitrageur",
     "SpotProvider",

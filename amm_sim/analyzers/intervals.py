@@ -207,6 +207,40 @@ def paired_proportion(only_a: int, only_b: int, n: int, confidence: float = CONF
     return Interval((only_a - only_b) / n, low, high, n, "Agresti-Min, paired")
 
 
+def paired_shortfall(
+    a: Sequence[float] | Floats,
+    b: Sequence[float] | Floats,
+    level: float,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Expected shortfall of a less that of b over common random numbers.
+
+    The variance is that of the pairs' differences of influence, (L - q)^+ / (1 - level), so that
+    what both lose on the same path cancels; infinite bounds below LEAST_TAIL in a tail.
+    """
+    x, y = _array(a), _array(b)
+    if len(x) != len(y):
+        raise ValueError(f"{len(x)} and {len(y)} values are no pairs")
+    n = len(x)
+    value = expected_shortfall(x, level).value - expected_shortfall(y, level).value
+    if math.floor(round(n * (1.0 - level), 9)) < LEAST_TAIL:
+        needed = math.ceil(round(LEAST_TAIL / (1.0 - level), 9))
+        return Interval(value, -math.inf, math.inf, n, f"no interval below {needed} pairs")
+    moved = _influence(x, level) - _influence(y, level)
+    if float(np.ptp(moved)) == 0.0:
+        return Interval(value, -math.inf, math.inf, n, "no spread in the sample")
+    tail = math.floor(round(n * (1.0 - level), 9)) - 1
+    error = float(moved.std(ddof=1)) / math.sqrt(n)
+    half = float(stats.t.ppf(0.5 + confidence / 2.0, tail)) * error
+    return Interval(value, value - half, value + half, n, "asymptotic, paired")
+
+
+def _influence(losses: Floats, level: float) -> Floats:
+    """Of each observation on the expected shortfall, up to a constant."""
+    q = float(np.quantile(losses, level))
+    return np.asarray(np.maximum(losses - q, 0.0) / (1.0 - level))
+
+
 # ------------------------------------------------------------------------- survival
 
 

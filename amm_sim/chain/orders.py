@@ -38,6 +38,11 @@ def _feed(value: float) -> int:
     return wad(value) // FEED_UNIT
 
 
+def _opinion(value: float) -> int:
+    """As the feed stores it: what does not fit is the most that does."""
+    return max(-(2**127), min(2**127 - 1, wad(value)))
+
+
 def _nothing(_: Any) -> tuple[Any, ...]:
     return ()
 
@@ -80,6 +85,7 @@ ACTIONS: Mapping[type[t.Order], tuple[str, str, Arguments]] = {
         lambda o: (PULL_ID, _feed(o.price), _feed(o.confidence), -PUSH_DECIMALS, o.time),
     ),
     t.PostVol: ("vol", "post", lambda o: (o.expiry, _slice(o), wad(o.confidence))),
+    t.PostSignal: ("signal", "post", lambda o: (_opinion(o.value), o.time)),
     t.ExecuteHedgeOrder: ("async", "execute", _nothing),
     t.SwapSpot: ("desk", "swap", lambda o: (wad(o.size),)),
     t.ArbitrageSpot: ("desk", "swapTo", lambda o: (wad(o.price), wad(o.largest))),

@@ -267,6 +267,14 @@ class PostVenue(Order):
     venue: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PostSignal(Order):
+    """An opinion of where the pool's delta should be, -1 less to 1 more, stated at ``time``."""
+
+    value: float
+    time: int
+
+
 # orders of those who live off the pool's hedges
 
 

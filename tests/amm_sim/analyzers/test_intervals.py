@@ -184,6 +184,34 @@ def test_mcnemar_worked_by_hand(b, c, p) -> None:
     assert iv.mcnemar(c, b) == pytest.approx(p, abs=1e-12)
 
 
+def test_paired_shortfall_covers_and_gains_by_what_pairs_share() -> None:
+    """Normal losses with correlation 0.9 and a scale of 1.2: ES differ by 0.2 phi(q) / (1 - level).
+    Pairs give a narrower interval than the two apart would; the pairs shuffled lose that."""
+    rng = np.random.default_rng(11)
+    level, n = 0.9, 200
+    truth = 0.2 * stats.norm.pdf(stats.norm.ppf(level)) / (1 - level)
+    covered, halves, apart = 0, [], []
+    for _ in range(RUNS):
+        common, own = rng.normal(size=(2, n))
+        a, b = 1.2 * (0.9 * common + math.sqrt(0.19) * own), common
+        found = iv.paired_shortfall(a, b, level)
+        covered += found.low <= truth <= found.high
+        halves.append(found.high - found.low)
+        loose = iv.paired_shortfall(rng.permutation(a), b, level)
+        apart.append(loose.high - loose.low)
+    assert covered / RUNS >= LEAST
+    assert np.mean(halves) < 0.7 * np.mean(apart)
+
+
+def test_paired_shortfall_small_tail_or_no_spread_claims_nothing() -> None:
+    for n, level in ((99, 0.9), (999, 0.99)):
+        found = iv.paired_shortfall(np.arange(float(n)), np.zeros(n), level)
+        assert (found.low, found.high) == (-math.inf, math.inf)
+        assert str(n + 1) in found.method
+    same = iv.paired_shortfall(np.arange(100.0), np.arange(100.0), 0.9)
+    assert (same.value, same.low) == (0.0, -math.inf)
+
+
 def test_paired_proportion_published_example() -> None:
     """Approval of the prime minister (Agresti and Min 2005): 150, 86 of 1600."""
     found = iv.paired_proportion(150, 86, 1600)
