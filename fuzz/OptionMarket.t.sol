@@ -97,6 +97,24 @@ contract OptionMarketTest is MarketBase {
         check(balance(ALICE) < 100_000e18, "a round trip costs the fees");
     }
 
+    /// What the pool could lose on an account is known again as soon as its money moves, without anybody's touch.
+    function test_depositAndWithdraw_besideShorts_moveWhatIsUncovered() public {
+        fund(address(7), 400e18);
+        trade(address(7), call(week, 2), -1e18);
+        uint256 poor = _worstUncovered();
+        check(poor > 10e18, "400 quote do not cover a short call at every node");
+        fund(address(7), 10_000e18);
+        eq(_worstUncovered(), 0, "covered by the deposit");
+        vm.prank(address(7));
+        market.withdraw(_w(10_000e18));
+        near(int256(_worstUncovered()), int256(poor), 1e6, "and uncovered again");
+    }
+
+    function _worstUncovered() private view returns (uint256 worst) {
+        (, Wad[8] memory nodes) = market.uncovered();
+        for (uint256 i; i < 8; ++i) worst = nodes[i].raw() > worst ? nodes[i].raw() : worst;
+    }
+
     function test_trade_beyondLimit_isRefusedWithItsCash() public {
         TradeResult memory q = market.quote(call(week, 2), SWad.wrap(1e18));
         vm.prank(ALICE);
