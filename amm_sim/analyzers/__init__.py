@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from amm_sim.analyzers import (
     activity,
     agents,
+    execution,
     explain,
     hedging,
     losses,
     providers,
+    rebalancing,
     settlement,
     solvency,
 )
@@ -20,7 +22,18 @@ from amm_sim.units import from_wad
 
 __all__ = ["evaluate"]
 
-PARTS = (solvency, losses, hedging, activity, providers, settlement, agents, explain)
+PARTS = (
+    solvency,
+    losses,
+    hedging,
+    rebalancing,
+    execution,
+    activity,
+    providers,
+    settlement,
+    agents,
+    explain,
+)
 """Modules whose ``metrics`` make up an evaluation."""
 
 

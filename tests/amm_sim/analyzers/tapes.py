@@ -86,6 +86,8 @@ def crash_tape() -> Tape:
                 {
                     "block": 2,
                     "time": START + HOUR,
+                    "log": 3,
+                    "result_delta": d("0.5"),
                     "size": d("1.5"),
                     "result_fee": d(4),
                     "result_inventory": d(3),
@@ -93,6 +95,8 @@ def crash_tape() -> Tape:
                 {
                     "block": 3,
                     "time": START + 2 * HOUR,
+                    "log": 1,
+                    "result_delta": d("0.5"),
                     "size": d(-1),
                     "result_fee": d(6),
                     "result_inventory": d(-1),
