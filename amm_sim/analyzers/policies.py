@@ -28,8 +28,8 @@ COLUMNS = (
     ("fees", "fees", "{:,.0f}"),
 )
 """Heading, metric of a path, format. P&L std: quote per hour."""
-TAILS = (0.9, 0.99)
-"""Levels of expected shortfall; without an interval below 100 and 1,000 paths."""
+TAILS = (0.8, 0.99)
+"""Levels of expected shortfall; without an interval below 50 and 1,000 paths."""
 NOT_PAIRED = frozenset({"hedge_internalised", "largest_hedge_shortfall"})
 
 

@@ -203,7 +203,7 @@ contract HedgeAuction is SpotDesk {
         offer.left = int128((left - size).rawS());
         Wad cash = _cost(size.absS());
         offer.cash += uint128(cash.raw());
-        _book(msg.sender, size, size.isNegative() ? -cash.signed().rawS() : cash.signed().rawS());
+        _book(msg.sender, size, size.isNegative() ? -cash.signed().rawS() : cash.signed().rawS(), _spot());
         emit VenueTraded(msg.sender, size, price, _size(msg.sender));
     }
 

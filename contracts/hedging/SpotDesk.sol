@@ -42,27 +42,28 @@ abstract contract SpotDesk is IHedgeVenue {
     function depositMargin(Wad amount) external {
         QUOTE.safeTransferFrom(msg.sender, address(this), amount.raw().toTokenUp(UNIT));
         _change(msg.sender, 0, amount.signed().rawS());
-        emit VenueMarginMoved(msg.sender, amount.signed(), _equity(msg.sender));
+        emit VenueMarginMoved(msg.sender, amount.signed(), _equity(msg.sender, _spot()));
     }
 
     function withdrawMargin(Wad amount) external {
         _change(msg.sender, 0, -amount.signed().rawS());
-        _requireMargin(msg.sender);
-        emit VenueMarginMoved(msg.sender, -amount.signed(), _equity(msg.sender));
+        SWad equity = _requireMargin(msg.sender, _spot());
+        emit VenueMarginMoved(msg.sender, -amount.signed(), equity);
         QUOTE.safeTransfer(msg.sender, amount.raw().toTokenDown(UNIT));
     }
 
     function position(address owner) external view returns (VenuePosition memory) {
-        return VenuePosition(_size(owner), _equity(owner), _equity(owner).positive());
+        SWad equity = _equity(owner, _spot());
+        return VenuePosition(_size(owner), equity, equity.positive());
     }
 
     // ------------------------------------------------------------ inside
 
     /// @dev Underlying received (+) or given (-) for `paid` quote, + paid.
-    function _book(address owner, SWad size, int256 paid) internal {
+    function _book(address owner, SWad size, int256 paid, Wad spot) internal {
         bool grows = (_size(owner) + size).absS() > _size(owner).absS();
         _change(owner, size.rawS(), -paid);
-        if (grows) _requireMargin(owner);
+        if (grows) _requireMargin(owner, spot);
     }
 
     function _change(address owner, int256 size, int256 cash) private {
@@ -70,17 +71,18 @@ abstract contract SpotDesk is IHedgeVenue {
         accounts[owner] = Account(_fit(account.size + size), _fit(account.cash + cash));
     }
 
-    function _requireMargin(address owner) private view {
-        Wad required = _size(owner).absS().mulUp(_spot()).divUp(MAX_LEVERAGE);
-        if (_equity(owner) < required.signed()) revert VenueMargin(_equity(owner), required);
+    function _requireMargin(address owner, Wad spot) private view returns (SWad equity) {
+        equity = _equity(owner, spot);
+        Wad required = _size(owner).absS().mulUp(spot).divUp(MAX_LEVERAGE);
+        if (equity < required.signed()) revert VenueMargin(equity, required);
     }
 
     function _size(address owner) internal view returns (SWad) {
         return SWad.wrap(accounts[owner].size);
     }
 
-    function _equity(address owner) internal view returns (SWad) {
-        return SWad.wrap(accounts[owner].cash) + _size(owner).mulWadS(_spot());
+    function _equity(address owner, Wad spot) private view returns (SWad) {
+        return SWad.wrap(accounts[owner].cash) + _size(owner).mulWadS(spot);
     }
 
     function _spot() internal view returns (Wad) {

@@ -72,7 +72,7 @@ contract UniswapV3Venue is SpotDesk {
         price = Wad.wrap(FixedPointMathLib.abs(paid)).divUp(size.absS());
         if (size.isNegative() ? price < limit : price > limit) revert VenueLimit(price, limit);
         if (!_near(price, spot)) revert VenueLimit(price, spot);
-        _book(msg.sender, size, paid);
+        _book(msg.sender, size, paid, spot);
         emit VenueTraded(msg.sender, size, price, _size(msg.sender));
     }
 

@@ -33,12 +33,12 @@ def test_rows_insolvent_and_failed_paths_are_counted_apart() -> None:
 
 def test_rows_insolvency_and_tail_are_paired_with_the_policy_named() -> None:
     """Ten of a hundred pairs lose all under the one alone: Agresti-Min by hand, (10.5 - 0.5) / 102
-    +- 1.96 sqrt(11 - 100 / 102) / 102; ES90 is 1 against 0.1 of every path."""
+    +- 1.96 sqrt(11 - 100 / 102) / 102; ES80 is (1 + 0.1) / 2 against 0.1."""
     bad = [result(i, 1.0 if i % 10 == 0 else 0.1, 5 if i % 10 == 0 else None) for i in range(100)]
     good = [result(i, 0.1) for i in range(100)]
     other, ours = rows(["good", "bad"], [good, bad], (0, 0))
     assert ours.cells["P(scale < 1)"].endswith("[3.7%, 15.9%]")
-    assert ours.cells["ES90 of LP loss"].startswith("100.00% [")
+    assert ours.cells["ES80 of LP loss"].startswith("55.00% [")
     assert ours.cells["ES99 of LP loss"] == "100.00%"  # below a thousand paths
     assert "[" not in other.cells["P(scale < 1)"]
 
