@@ -22,12 +22,17 @@ COLUMNS = (
     ("P&L std", "pnl_std_hedged", "{:,.0f}"),
     ("hedge cost", "hedge_cost", "{:,.0f}"),
     ("internalised", "hedge_internalised", "{:.1%}"),
+    ("reducing", "reducing_share", "{:.1%}"),
     ("max |delta| S", "largest_net_delta", "{:,.0f}"),
     ("shortfall", "largest_hedge_shortfall", "{:,.0f}"),
     ("LP loss", "lp_loss", "{:.2%}"),
     ("fees", "fees", "{:,.0f}"),
 )
-"""Heading, metric of a path, format. P&L std: quote per hour."""
+"""Heading, metric of a path, format; left out where a ledger is older than the metric.
+
+P&L std: quote per hour; reducing: share of users' trades, by delta, that brought the pool's delta
+back, whose difference is what the incentives changed.
+"""
 TAILS = (0.8, 0.99)
 """Levels of expected shortfall; without an interval below 50 and 1,000 paths."""
 NOT_PAIRED = frozenset({"hedge_internalised", "largest_hedge_shortfall"})
@@ -59,6 +64,8 @@ def _cells(found: Sequence[PathResult], base: Mapping[int, PathResult]) -> dict[
     mine, theirs = [a for a, _ in pairs], [b for _, b in pairs]
     cells = {}
     for heading, name, form in COLUMNS:
+        if any(name not in r.metrics for r in found):
+            continue
         text = form.format(t_interval(column(found, name)).value)
         if name not in NOT_PAIRED and len(pairs) > 1:
             difference = paired_mean(column(mine, name), column(theirs, name)).difference

@@ -37,6 +37,8 @@ TILES = (
     ("hedge_tracking_ratio", "P&L deviation, hedged / unhedged"),
     ("bad_debt_borne_by_pool", "bad debt borne by LPs"),
     ("hedges", "hedges"),
+    ("reducing_share", "of users' delta, brought the pool's back"),
+    ("margin_call_probability", "largest P(margin call at the hedge venue within an hour)"),
     ("trades_bought", "option trades, trader buys"),
     ("trades_sold", "option trades, trader sells"),
     ("auctions", "liquidation auctions"),

@@ -286,7 +286,6 @@ def _second_trader(pool: Pool) -> None:
 def test_hedging_machine_holds_its_line(chain: Chain) -> None:
     pool = Pool(chain, **CHANGES)
     _second_trader(pool)
-    assert pool.send("hedge", "sync").ok  # before it the preview does not know what venues cost
     times: Counter[str] = Counter()
     run_state_machine_as_test(
         lambda: Machine(pool, times),

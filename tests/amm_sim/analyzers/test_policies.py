@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from amm_sim.analyzers.policies import markdown, rows
+from amm_sim.analyzers.policies import COLUMNS, markdown, rows
 from amm_sim.types import PathResult
 
 
 def result(seed: int, loss: float, insolvent: int | None = None) -> PathResult:
     metrics = {"lp_loss": loss, "pnl_std_hedged": 100 * seed, "hedge_internalised": 0.25}
+    metrics |= {name: 0.0 for _, name, _ in COLUMNS if name not in (*metrics, "reducing_share")}
     return PathResult("p", seed, "done", {}, insolvent, 60, metrics)
 
 
@@ -22,6 +23,7 @@ def test_rows_difference_is_paired_over_common_seeds() -> None:
     assert second.cells["LP loss"].endswith("[-4.48%, 0.48%]")
     assert second.cells["internalised"] == "25.0%"
     assert second.cells["paths"] == "4"
+    assert "reducing" not in second.cells  # a ledger older than the metric
 
 
 def test_rows_insolvent_and_failed_paths_are_counted_apart() -> None:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from amm_sim import scenario
+from amm_sim.analyzers.policies import COLUMNS
 from amm_sim.cli import cli
 from amm_sim.cli.policies import FOLDER, SCENARIOS
 from amm_sim.types import PathResult
@@ -22,8 +23,9 @@ def written(folder: Path, points: int) -> None:
     folder.mkdir(parents=True)
     listed = [{"point": f"p{i}", "changes": {}} for i in range(points)]
     (folder / "study.json").write_text(json.dumps({"points": listed}))
+    zero = {name: 0.0 for _, name, _ in COLUMNS}
     paths = [
-        PathResult(f"p{i}", seed, "done", {}, None, 60, {"lp_loss": 0.01 * i * seed})
+        PathResult(f"p{i}", seed, "done", {}, None, 60, {**zero, "lp_loss": 0.01 * i * seed})
         for i in range(points)
         for seed in (1, 2)
     ]
