@@ -54,7 +54,7 @@ def minimum_variance(value: Floats, instruments: Floats) -> Hedge:
 
 
 def shrunk(z: Floats) -> tuple[Floats, float]:
-    """Correlations of standardised ``z``, pulled to the identity by the best intensity, and that."""
+    """Correlations of standardised ``z``, drawn to the identity by the best intensity, and that."""
     n, kinds = z.shape
     sample = z.T @ z / n
     distance = float(((sample - np.eye(kinds)) ** 2).sum())
