@@ -9,6 +9,7 @@ import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {Black76} from "./libraries/Black76.sol";
 import {BookMath} from "./libraries/BookMath.sol";
+import {Calendar} from "./libraries/Calendar.sol";
 import {LedgerRefresh} from "./libraries/LedgerRefresh.sol";
 import {LedgerStore} from "./libraries/LedgerStore.sol";
 import {LedgerSums} from "./libraries/LedgerSums.sol";
@@ -22,9 +23,10 @@ import {ONE, SWad, SeriesId, Timestamp, Wad, YEAR, blockTime, seriesId} from "./
 contract GreekLedger is IGreekLedger {
     using LedgerStore for LedgerStore.Entry;
     using LedgerSums for LedgerStore.Entry;
+    using LedgerSums for LedgerSums.Total;
     using LedgerSums for uint256;
+    using Calendar for uint256;
 
-    uint256 private constant MAX_EXPIRIES = 8;
     uint256 private constant MAX_STRIKES = 12;
 
     address private immutable MARKET;
@@ -39,8 +41,8 @@ contract GreekLedger is IGreekLedger {
     uint256 private immutable STRESS_GAP;
 
     mapping(Timestamp => LedgerStore.Entry) private _entries;
-    Timestamp[] private _expiries;
-    uint256 private _sums; // see LedgerSums
+    LedgerSums.Total private _total;
+    uint256 private _calendar;
 
     constructor(Addresses memory book_, PricingParams memory params_) {
         ParamBounds.check(params_);
@@ -69,27 +71,26 @@ contract GreekLedger is IGreekLedger {
 
     function list(Timestamp expiry, Wad[] calldata strikes, Wad impact) external onlyMarket {
         if (_entries[expiry].data != address(0)) revert AlreadyListed(expiry);
-        if (_expiries.length == MAX_EXPIRIES) revert TooManyExpiries(_expiries.length + 1, MAX_EXPIRIES);
+        if (expiry.rawTime() > type(uint32).max) revert ExpiryTooFar(expiry);
+        uint256 calendar = _calendar;
+        if (calendar.count() == Calendar.MAX) revert TooManyExpiries(Calendar.MAX + 1, Calendar.MAX);
         if (strikes.length == 0 || strikes.length > MAX_STRIKES) revert TooManyStrikes(strikes.length, MAX_STRIKES);
         for (uint256 i = 1; i < strikes.length; ++i) {
             if (strikes[i] <= strikes[i - 1]) revert StrikesNotSorted(strikes[i - 1], strikes[i]);
         }
-        _expiries.push(expiry);
+        _calendar = calendar.with(expiry);
         _entries[expiry].data = LedgerStore.writeData(strikes, impact);
         emit Listed(expiry, strikes, impact);
-        _rebuild(expiry, ORACLE.read().price.raw());
+        _rebuild(expiry, SURFACE.packed(expiry), ORACLE.read().price.raw());
     }
 
     function remove(Timestamp expiry) external onlyMarket {
         LedgerStore.Entry storage e = _entry(expiry);
         emit Removed(expiry, e.liabilityOf());
-        _sums = _sums.replaced(e.part(), LedgerSums.Part(0, 0));
+        LedgerSums.Part memory gone;
+        _total.replace(e.part(), gone);
         delete _entries[expiry];
-        uint256 last = _expiries.length - 1;
-        for (uint256 i; i < last; ++i) {
-            if (_expiries[i] == expiry) _expiries[i] = _expiries[last];
-        }
-        _expiries.pop();
+        _calendar = _calendar.without(expiry);
         _noteRange();
     }
 
@@ -100,7 +101,7 @@ contract GreekLedger is IGreekLedger {
         LedgerStore.Entry storage e = _entry(id.expiryOf());
         LedgerSums.Part memory before = e.part();
         BookChange memory change = LedgerTrade.trade(e, id, size, spot, opening, _limits());
-        _sums = _sums.replaced(before, e.part());
+        _total.replace(before, e.part());
         return change;
     }
 
@@ -116,16 +117,16 @@ contract GreekLedger is IGreekLedger {
 
     function refresh(Timestamp expiry) external {
         _entry(expiry);
-        SURFACE.update(expiry);
-        _rebuild(expiry, ORACLE.read().price.raw());
+        (uint256[3] memory anchors, Wad spot) = SURFACE.update(expiry);
+        _rebuild(expiry, anchors, spot.raw());
     }
 
-    function _rebuild(Timestamp expiry, uint256 spot) private {
+    function _rebuild(Timestamp expiry, uint256[3] memory anchors, uint256 spot) private {
         LedgerStore.Entry storage e = _entries[expiry];
         Black76.checkRange(spot, ONE);
         LedgerSums.Part memory before = e.part();
-        LedgerRefresh.rebuild(e, expiry, SURFACE.packed(expiry), spot, _limits());
-        _sums = _sums.replaced(before, e.part());
+        LedgerRefresh.rebuild(e, expiry, anchors, spot, _limits());
+        _total.replace(before, e.part());
         _noteRange();
         emit Refreshed(expiry, Wad.wrap(spot), BookMath.toWad(e.shiftOf()), e.liabilityOf(), e.greeksOf());
     }
@@ -133,26 +134,26 @@ contract GreekLedger is IGreekLedger {
     /// @dev Where and until when all expiries are fresh.
     function _noteRange() private {
         (uint256 oldest, uint256 low, uint256 high) = (type(uint32).max, 0, type(uint128).max);
-        for (uint256 i; i < _expiries.length; ++i) {
-            LedgerStore.Entry storage e = _entries[_expiries[i]];
+        for (uint256 left = _calendar; left != 0; left = left.rest()) {
+            LedgerStore.Entry storage e = _entries[_first(left)];
             (uint256 from, uint256 reach) = (e.refSpotOf(), e.refSpotOf() * MAX_MOVE / ONE);
             oldest = FixedPointMathLib.min(oldest, e.refTime);
             low = FixedPointMathLib.max(low, FixedPointMathLib.zeroFloorSub(from, reach));
             high = FixedPointMathLib.min(high, from + reach);
         }
-        _sums = _sums.ranged(oldest, low, high);
+        _total.setRange(oldest, low, high);
     }
 
     // ------------------------------------------------------------ views
 
     function glance(Wad spot) external view returns (bool fresh, SWad delta, SWad gamma) {
-        uint256 sums = _sums;
-        fresh = sums.inRange(spot.raw(), MAX_AGE);
-        (delta, gamma) = sums.greeks(spot.raw());
+        uint256 word = _total.word;
+        fresh = word.inRange(spot.raw(), MAX_AGE);
+        (delta, gamma) = word.greeks(spot.raw());
     }
 
     function expiries() external view returns (Timestamp[] memory) {
-        return _expiries;
+        return _calendar.list();
     }
 
     function aggregate(Wad spot)
@@ -160,13 +161,27 @@ contract GreekLedger is IGreekLedger {
         view
         returns (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale)
     {
-        Timestamp[] memory list_ = _expiries;
-        for (uint256 i; i < list_.length; ++i) {
-            LedgerStore.Entry storage e = _entries[list_[i]];
-            liability = SWad.wrap(liability.rawS() + _move(e, list_[i], spot, greeks));
-            e.addNodes(nodes);
-            if (Timestamp.unwrap(stale) == 0 && !_fresh(e, spot.raw())) stale = list_[i];
+        uint256 calendar = _calendar;
+        (greeks, liability) = calendar.first() > block.timestamp ? _total.moved(spot.raw()) : _sumUp(calendar, spot);
+        if (!_total.word.inRange(spot.raw(), MAX_AGE)) stale = _firstStale(calendar, spot.raw());
+        for (; calendar != 0; calendar = calendar.rest()) {
+            _entries[_first(calendar)].addNodes(nodes);
         }
+    }
+
+    /// @dev Expiry by expiry: time stands still for those that are over.
+    function _sumUp(uint256 calendar, Wad spot) private view returns (BookGreeks memory greeks, SWad liability) {
+        for (; calendar != 0; calendar = calendar.rest()) {
+            Timestamp expiry = _first(calendar);
+            liability = SWad.wrap(liability.rawS() + _move(_entries[expiry], expiry, spot, greeks));
+        }
+    }
+
+    function _firstStale(uint256 calendar, uint256 spot) private view returns (Timestamp) {
+        for (; calendar != 0; calendar = calendar.rest()) {
+            if (!_fresh(_entries[_first(calendar)], spot)) return _first(calendar);
+        }
+        return Timestamp.wrap(0);
     }
 
     /// @dev Adds the expiry's Greeks at `spot` and returns its liability there and now, by Taylor. Stored numbers are
@@ -204,8 +219,8 @@ contract GreekLedger is IGreekLedger {
 
     function liabilityAt(Wad spot) external view returns (SWad total) {
         Black76.checkRange(spot.raw(), ONE);
-        for (uint256 i; i < _expiries.length; ++i) {
-            Timestamp expiry = _expiries[i];
+        for (uint256 left = _calendar; left != 0; left = left.rest()) {
+            Timestamp expiry = _first(left);
             total = total + SWad.wrap(LedgerRefresh.liability(_entries[expiry], expiry, spot.raw(), MAX_SHIFT));
         }
     }
@@ -253,6 +268,10 @@ contract GreekLedger is IGreekLedger {
     }
 
     // ------------------------------------------------------------ helpers
+
+    function _first(uint256 calendar) private pure returns (Timestamp) {
+        return Timestamp.wrap(uint64(calendar.first()));
+    }
 
     function _entry(Timestamp expiry) private view returns (LedgerStore.Entry storage e) {
         e = _entries[expiry];

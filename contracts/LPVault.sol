@@ -5,6 +5,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {LPRequests} from "./base/LPRequests.sol";
+import {ExactTransfer} from "./libraries/ExactTransfer.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {PoolBooks} from "./libraries/PoolBooks.sol";
 import {PoolMath} from "./libraries/PoolMath.sol";
@@ -17,6 +18,7 @@ import {Addresses, Mode} from "./types/Types.sol";
 import {ONE, SWad, Wad} from "./types/Units.sol";
 
 contract LPVault is LPRequests {
+    using ExactTransfer for address;
     using QueueLib for QueueLib.Queue;
     using QueueLib for QueueLib.Request;
 
@@ -77,8 +79,9 @@ contract LPVault is LPRequests {
         cash = cash - amount;
         emit Debited(to, amount, cash);
         if (to == address(MARKET)) return; // it takes the tokens by `handOver` when it squares
-        MARKET.square();
-        SafeTransferLib.safeTransfer(QUOTE, to, TokenUnits.toTokenDown(amount.raw(), UNIT));
+        uint256 units = TokenUnits.toTokenDown(amount.raw(), UNIT);
+        QUOTE.fetch(MARKET, units);
+        SafeTransferLib.safeTransfer(QUOTE, to, units);
     }
 
     function handOver(Wad amount) external {

@@ -85,9 +85,10 @@ contract VolSurface is IVolSurface {
         _update(expiry, true);
     }
 
-    function update(Timestamp expiry) external {
+    function update(Timestamp expiry) external returns (uint256[3] memory, Wad) {
         if (_strikes[expiry] == address(0)) revert UnknownExpiry(expiry);
-        if (blockTime() < expiry) _update(expiry, false);
+        if (blockTime() < expiry) return _update(expiry, false);
+        return (_words[expiry], ORACLE.read().price);
     }
 
     function packed(Timestamp expiry) external view returns (uint256[3] memory) {
@@ -110,9 +111,9 @@ contract VolSurface is IVolSurface {
 
     /// @dev A feed that does not answer, or with a slice that cannot be computed with, leaves the anchors and makes the
     /// expiry reduce-only; it stops no refresh.
-    function _update(Timestamp expiry, bool first) private {
+    function _update(Timestamp expiry, bool first) private returns (uint256[3] memory words, Wad spot) {
         Move memory move = _start(expiry, first);
-        uint256[3] memory words = _words[expiry];
+        (words, spot) = (_words[expiry], Wad.wrap(move.spot));
         Wad[] memory strikes = _strikesOf(expiry);
         if (move.usable) _moveAnchors(move, words, strikes);
         else if (first) revert BadSlice(expiry);

@@ -32,7 +32,9 @@ contract Truth {
         return _words;
     }
 
-    function update(Timestamp) external {}
+    function update(Timestamp) external view returns (uint256[3] memory, Wad) {
+        return (_words, _spot);
+    }
 }
 
 /// The test contract is the market. Costs are checked against C(q) itself, priced in full by `liabilityAt`.

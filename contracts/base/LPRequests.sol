@@ -15,6 +15,7 @@ import {ShareClasses} from "./ShareClasses.sol";
 
 /// Requests to come in and to leave: both classes in one queue each way.
 abstract contract LPRequests is ShareClasses, ReentrancyGuardTransient {
+    using ExactTransfer for address;
     using QueueLib for QueueLib.Queue;
 
     address internal immutable QUOTE;
@@ -107,7 +108,7 @@ abstract contract LPRequests is ShareClasses, ReentrancyGuardTransient {
 
     /// @dev What the token refuses to pay waits for `claim`.
     function _pay(address to, uint256 amount) internal {
-        MARKET.square();
+        QUOTE.fetch(MARKET, amount / UNIT);
         (bool ok, bytes memory answer) = QUOTE.call(abi.encodeWithSignature("transfer(address,uint256)", to, amount / UNIT));
         if (ok && (answer.length == 0 || (answer.length == 32 && abi.decode(answer, (uint256)) == 1))) return;
         unclaimed[to] = unclaimed[to] + Wad.wrap(amount);
@@ -118,7 +119,7 @@ abstract contract LPRequests is ShareClasses, ReentrancyGuardTransient {
         Wad amount = unclaimed[to];
         unclaimed[to] = Wad.wrap(0);
         emit Claimed(to, amount);
-        MARKET.square();
+        QUOTE.fetch(MARKET, amount.raw() / UNIT);
         SafeTransferLib.safeTransfer(QUOTE, to, amount.raw() / UNIT);
     }
 

@@ -19,6 +19,8 @@ interface IGreekLedger {
     error UnknownExpiry(Timestamp expiry);
     error UnknownSeries(SeriesId id);
     error TooManyExpiries(uint256 count, uint256 limit);
+    /// @notice Beyond 2106.
+    error ExpiryTooFar(Timestamp expiry);
     error TooManyStrikes(uint256 count, uint256 limit);
     error StrikesNotSorted(Wad lower, Wad upper);
     error SizeNotInLots(SWad size);
@@ -44,6 +46,7 @@ interface IGreekLedger {
     /// @notice Drops a settled expiry. Only the market.
     function remove(Timestamp expiry) external;
 
+    /// @notice In order of time.
     function expiries() external view returns (Timestamp[] memory);
 
     function book(Timestamp expiry) external view returns (ExpiryBook memory);

@@ -100,7 +100,7 @@ interface IOptionMarket {
     function touch(address account) external;
 
     /// @notice Hands tokens over that trades have only booked: to the vault or from it, and to the insurance fund. A
-    /// trade moves books alone; whoever pays tokens out calls this first. Anyone.
+    /// trade moves books alone; who pays tokens out and has too few calls this first. Anyone.
     function square() external;
 
     // ------------------------------------------------------------ views

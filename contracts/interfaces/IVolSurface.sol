@@ -26,7 +26,8 @@ interface IVolSurface {
     function list(Timestamp expiry, Wad[] calldata strikes) external;
 
     /// @notice Moves the anchors toward the feed within the speed limit. Anyone. The ledger's `refresh` calls it.
-    function update(Timestamp expiry) external;
+    /// Returns them as `packed` does, and the oracle's price.
+    function update(Timestamp expiry) external returns (uint256[3] memory words, Wad spot);
 
     /// @notice Anchors and weights, packed four strikes a word: per strike uint32 anchor (1e-8 vol) and uint32
     /// weight (1e-9), strike i at bits 64 * (i % 4) of word i / 4, anchor in the low half.

@@ -79,6 +79,16 @@ def test_withdrawal_of_gains_takes_tokens_from_the_vault(pool: Pool, user: Users
     assert custody(pool)[1] == pool.view("vault", "cash")
 
 
+def test_payments_are_from_own_tokens_while_they_suffice(pool: Pool, user: Users) -> None:
+    trade(pool, user(2), 5)
+    waiting, before = pool.view("market", "handovers"), custody(pool)
+    had = pool.held(user(1))
+    pool.withdraw(user(1), 100 * WAD)
+    assert pool.held(user(1)) - had == before[1] - custody(pool)[1] > 99 * WAD
+    assert pool.view("market", "handovers") == waiting != NOTHING
+    assert custody(pool)[0] == before[0]
+
+
 def test_last_provider_leaves_with_what_the_market_still_held(pool: Pool, user: Users) -> None:
     cost = trade(pool, user(2), 5) + trade(pool, user(2), -5)  # fees stay with the pool
     assert pool.view("market", "handovers")["toVault"] > 0
