@@ -3,7 +3,7 @@
 #   ARGS="-k auction -n 0"      further arguments of test and fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz fuzz-deep lives check format bench docs golden lock clean
+.PHONY: help setup build demo test fuzz fuzz-deep lives check format bench bench-speed docs golden lock clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -52,6 +52,10 @@ format: setup  ## Format the Python sources and mend what the linter can mend
 
 bench: build  ## Run the benchmarks: gas, speed, accuracy
 	@for script in $(wildcard benchmarks/bench_*.py); do echo "[bench] $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-speed: build  ## Measure the engine on quiet cores, about 15 minutes; renew benchmarks/speed.json and docs/speed.md
+	$(BIN)/python benchmarks/bench_speed.py
+	$(BIN)/python docs/generate_speed.py
 
 bench-contracts: build  ## Accuracy, gas and sizes of the contracts beside published pricers; renew benchmarks/gas.json
 	$(BIN)/python benchmarks/all_contracts.py

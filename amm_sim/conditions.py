@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from amm_sim.chain.abi import AbiType
-from amm_sim.chain.codec import Codec
+from amm_sim.chain.codec import Codec, Function
 from amm_sim.chain.records import pool_row, snake
 from amm_sim.errors import ScenarioError
 from amm_sim.replay import Script
@@ -109,27 +110,26 @@ def condition(text: str, what: Script, codec: Codec) -> Condition:
         allowed = ", ".join(NAMED) + ", event:NAME, or COLUMN < NUMBER with a column of pool"
         raise ScenarioError("--until", text, allowed)
     name, operator, number = matched[1], matched[2], Decimal(matched[3])
-    snapshot = codec.function("PoolLens", "snapshot")
     limit = int(number) if name in COUNTED else to_wad(number)
-    word = _words(snapshot.output)[name]
-    left = Reading(what.deployment.addresses["lens"], snapshot.pack(), word)
+    view, word = _words(codec)[name]
+    left = Reading(what.deployment.addresses["lens"], view.pack(), word)
     return Condition(
         text, (Comparison(written, left, operator, limit),), column=(name, operator, number)
     )
 
 
-def _words(kind: AbiType) -> dict[str, int]:
-    """Column of the pool's row -> index of its word in the answer of ``snapshot``."""
-    count = 1  # the answer begins with an offset
+def _words(codec: Codec) -> dict[str, tuple[Function, int]]:
+    """Column of the pool's row -> the view that says it and the index of its word there."""
+    places: dict[str, Any] = {}
+    for view in (codec.function("PoolLens", name) for name in ("signals", "statement")):
+        places |= _leaves(view.output, view, count())
+    return pool_row(places)
 
-    def leaves(kind: AbiType) -> Any:
-        nonlocal count
-        if kind.kind == "tuple" and not kind.dynamic:
-            return {name: leaves(child) for name, child in kind.fields}
-        count += 1
-        return count - 1
 
-    return pool_row({name: leaves(child) for name, child in kind.fields})
+def _leaves(kind: AbiType, view: Function, words: Iterator[int]) -> Any:
+    if kind.kind == "tuple":
+        return {name: _leaves(child, view, words) for name, child in kind.fields}
+    return view, next(words)
 
 
 def _tokens(what: Script, codec: Codec) -> Iterator[Comparison]:

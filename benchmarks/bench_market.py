@@ -157,7 +157,11 @@ def margins(pool: Pool, boards: Sequence[int]) -> dict[str, int]:
 
 def views(pool: Pool, _: Sequence[int]) -> dict[str, int]:
     """What off-chain readers ask every block."""
-    return {"pool snapshot": pool.must(DEPLOYER, "lens", "snapshot").gas - 21_000}
+    asked: dict[str, tuple[object, ...]] = {"signals": (), "statement": (), "boards": ([],)}
+    return {
+        f"pool {view}": pool.must(DEPLOYER, "lens", view, *arguments).gas - 21_000
+        for view, arguments in asked.items()
+    }
 
 
 def queue(pool: Pool, _: Sequence[int]) -> dict[str, int]:

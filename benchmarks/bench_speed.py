@@ -3,9 +3,9 @@
 A crash with agents against its own transactions sent without them, in alternation; web3.py beside
 the port; drift, memory and order over many blocks; digests and throughput of processes side by
 side; what recording and reading cost; how cost grows. Writes speed.json: each gate with its value,
-target and whether it is met, and how busy the machine was: wall times of a loaded machine mean
-little, times of the processors more. ``--quick`` makes everything shorter, ``--only NAME`` measures
-one part and prints it.
+target and whether it is met, and each part with how busy the machine was: wall times of a loaded
+machine mean little, times of the processors more. ``--quick`` makes everything shorter, ``--only
+NAME`` measures one part anew.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from web3 import HTTPProvider, Web3
 from workers import processes
 
 from amm_sim import assemble, scenario
-from amm_sim.chain.client import DEPLOYER
+from amm_sim.chain.client import DEPLOYER, GAS
 from amm_sim.chain.orders import Transaction
 from amm_sim.chain.pool import Block, Pool
 from amm_sim.engine.actors import address_of
@@ -37,6 +38,7 @@ from amm_sim.engine.simulation import Simulation
 from amm_sim.errors import ChainError
 from amm_sim.opening import FOUNDER
 from amm_sim.prepared import Prepared
+from amm_sim.scenario import Scenario
 from amm_sim.types import PokeOracle
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,51 +109,80 @@ def resent(prepared: Prepared, log: Log, *, look: bool) -> Cost:
     def send() -> None:
         for at, transactions, accounts in log.blocks:
             found = block(at, transactions, accounts if look else (), look=look)
-            assert found.accounts is not None  # what was read is decoded, too
+            assert not look or found.pool["nav"]  # what was read is decoded, too
 
     return cost(prepared, send)
 
 
-def crash(extent: Extent) -> dict[str, Any]:
-    """The demo's crash in alternation: recorded, not recorded, its blocks with reads, bare."""
-    loaded = scenario.load(CRASH, {"run.duration": int(extent.hours * 3600)})
-    log, spent = Log(), dict[str, list[Cost]]()
+def alternated(
+    loaded: Scenario, rounds: int, *, unrecorded: bool = False
+) -> tuple[dict[str, list[Cost]], Log, int]:
+    """A run, its blocks sent again with the same reads, and bare, in alternation.
+
+    Returns:
+        What each took in each round, the blocks, and the run's transactions.
+    """
+    log, spent, transactions = Log(), dict[str, list[Cost]](), 0
+
+    def full() -> Cost:
+        nonlocal transactions
+        took, simulation = with_agents(prepared, log, record=True)
+        transactions = simulation.progress.transactions
+        return took
+
     with assemble.prepare(loaded) as prepared:
         token = prepared.pool.save()
-        for _ in range(extent.rounds):
-            full, simulation = with_agents(prepared, log, record=True)
-            token = prepared.pool.restore(token)
-            plain, _ = with_agents(prepared, None, record=False)
-            token = prepared.pool.restore(token)
-            reads = resent(prepared, log, look=True)
-            token = prepared.pool.restore(token)
-            bare = resent(prepared, log, look=False)
-            token = prepared.pool.restore(token)
-            for name, one in zip(NAMES, (full, plain, reads, bare), strict=True):
-                spent.setdefault(name, []).append(one)
-    blocks, transactions = len(log.blocks), simulation.progress.transactions
+        parts: dict[str, Callable[[], Cost]] = {FULL_RUN: full}
+        if unrecorded:
+            parts["not_recorded"] = lambda: with_agents(prepared, None, record=False)[0]
+        parts |= {
+            "with_same_reads": lambda: resent(prepared, log, look=True),
+            BARE: lambda: resent(prepared, log, look=False),
+        }
+        for _ in range(rounds):
+            for name, part in parts.items():
+                spent.setdefault(name, []).append(part())
+                token = prepared.pool.restore(token)
+    return spent, log, transactions
+
+
+FULL_RUN, BARE = "with_agents", "bare"
+
+
+def crash(extent: Extent) -> dict[str, Any]:
+    """The demo's crash: recorded, not recorded, its blocks with reads, bare."""
+    loaded = scenario.load(CRASH, {"run.duration": int(extent.hours * 3600)})
+    spent, log, transactions = alternated(loaded, extent.rounds, unrecorded=True)
+    least = min(each.wall for each in spent[FULL_RUN])
     return {
         "hours": extent.hours,
-        "rounds": extent.rounds,
-        "blocks": blocks,
-        "transactions": transactions,
-        "accounts_read_per_block": sum(len(accounts) for _, _, accounts in log.blocks) / blocks,
-        "milliseconds_per_block": {n: _each(rows, blocks) for n, rows in spent.items()},
-        "seconds_for_72_hours": min(c.wall for c in spent[NAMES[0]]) * 72 / extent.hours,
-        "transactions_per_second": transactions / min(c.wall for c in spent[NAMES[0]]),
-        "ratio_to_bare": _ratio(spent, "bare", NAMES[0]),
-        "ratio_to_same_reads": _ratio(spent, "with_same_reads", NAMES[0]),
-        "recording": 1.0 - _ratio(spent, "not_recorded", NAMES[0]),
-        "recording_by_processor": 1.0 - _ratio(spent, "not_recorded", NAMES[0], "processor"),
-        "ratio_to_bare_by_processor": _ratio(spent, "bare", NAMES[0], "processor"),
+        **_shares(spent, log, transactions),
+        "seconds_for_72_hours": least * 72 / extent.hours,
+        "transactions_per_second": transactions / least,
+        "recording": 1.0 - _ratio(spent, "not_recorded", FULL_RUN),
+        "recording_by_processor": 1.0 - _ratio(spent, "not_recorded", FULL_RUN, "processor"),
     }
 
 
-NAMES = ("with_agents", "not_recorded", "with_same_reads", "bare")
+def _shares(spent: Mapping[str, Sequence[Cost]], log: Log, transactions: int) -> dict[str, Any]:
+    """What a block takes, in which way of sending it, and the ratios."""
+    blocks = len(log.blocks)
+    each = {name: _each(rows, blocks) for name, rows in spent.items()}
+    return {
+        "rounds": len(spent[BARE]),
+        "blocks": blocks,
+        "transactions_per_block": transactions / blocks,
+        "accounts_read_per_block": sum(len(accounts) for _, _, accounts in log.blocks) / blocks,
+        "milliseconds_per_block": each,
+        "milliseconds_of_reads_per_block": each["with_same_reads"]["wall"] - each[BARE]["wall"],
+        "ratio_to_bare": _ratio(spent, BARE, FULL_RUN),
+        "ratio_to_bare_by_processor": _ratio(spent, BARE, FULL_RUN, "processor"),
+        "ratio_to_same_reads": _ratio(spent, "with_same_reads", FULL_RUN),
+    }
 
 
 def _each(rows: Sequence[Cost], blocks: int) -> dict[str, float]:
-    kinds = ("wall", "processor")
+    kinds = ("wall", "python", "anvil")
     return {k: round(1e3 * min(getattr(r, k) for r in rows) / blocks, 3) for k in kinds}
 
 
@@ -165,34 +196,15 @@ BUSY = {"cadence": 60, "rate": 60.0, "close_rate": 30.0, "legs": 2, "size": 1.0,
 """A trader that opens or closes something in nearly every block."""
 
 
-def hundred_agents(rounds: int, retail: Mapping[str, Any]) -> dict[str, float]:
-    """An hour of a calm day with 100 retail traders: its ratio, and what reads cost a block."""
-    log, spent = Log(), dict[str, list[Cost]]()
+def crowd(retail: Mapping[str, Any]) -> Scenario:
+    """An hour of a calm day with 100 retail traders."""
     changes = {**SHORT, "agents.retail.count": 100}
-    changes |= {f"agents.retail.{key}": value for key, value in retail.items()}
-    with assemble.prepare(scenario.load(CALM, changes)) as prepared:
-        token = prepared.pool.save()
-        for _ in range(rounds):
-            full, simulation = with_agents(prepared, log, record=True)
-            token = prepared.pool.restore(token)
-            reads = resent(prepared, log, look=True)
-            token = prepared.pool.restore(token)
-            bare = resent(prepared, log, look=False)
-            token = prepared.pool.restore(token)
-            for name, one in zip(("with_agents", *NAMES[2:]), (full, reads, bare), strict=True):
-                spent.setdefault(name, []).append(one)
-    blocks = len(log.blocks)
-    least = {name: min(one.wall for one in rows) for name, rows in spent.items()}
-    return {
-        "ratio_to_bare": _ratio(spent, "bare", "with_agents"),
-        "ratio_to_bare_by_processor": _ratio(spent, "bare", "with_agents", "processor"),
-        "milliseconds_of_reads_per_block": 1e3
-        * (least["with_same_reads"] - least["bare"])
-        / blocks,
-        "milliseconds_per_block": 1e3 * least["with_agents"] / blocks,
-        "transactions_per_block": simulation.progress.transactions / blocks,
-        "accounts_read_per_block": sum(len(accounts) for _, _, accounts in log.blocks) / blocks,
-    }
+    return scenario.load(CALM, changes | {f"agents.retail.{k}": v for k, v in retail.items()})
+
+
+def hundred_agents(rounds: int, retail: Mapping[str, Any]) -> dict[str, Any]:
+    """The crowd: its ratio, and what its reads cost a block."""
+    return _shares(*alternated(crowd(retail), rounds))
 
 
 # ------------------------------------------------------------- long runs, order, web3
@@ -252,24 +264,59 @@ def order(blocks: int) -> dict[str, float]:
     }
 
 
-def web3_automine() -> float:
-    """Transactions per second of the same poke through web3.py, one by one."""
-    with assemble.prepare(scenario.load(CRASH, SHORT)) as prepared:
+def web3_automine() -> dict[str, float]:
+    """The same trades as the port sends them and through web3.py with automine, one by one.
+
+    A block of the busy crowd's, when everybody has money: both ways from one state of the chain.
+    """
+    with assemble.prepare(crowd(BUSY)) as prepared:
+        log = Log()
+        prepared.pool.block = log.keep(prepared.pool)  # type: ignore[method-assign]
+        simulation = prepared.simulation()
+        for _ in range(WARM):
+            simulation.step()
+        token = prepared.pool.save()
+        simulation.step()
+        del prepared.pool.block
+        at, block, _ = log.blocks[-1]
+        market, done = prepared.deployment.addresses["market"], simulation.head.results
+        pairs = zip(block, done, strict=True)
+        trades = [each for each, result in pairs if each.to == market and result.error is None]
+        rest = [each for each in block if each.to != market]  # posts, without which prices are old
+        seconds = []
+        for _ in range(ROUNDS):
+            token = prepared.pool.restore(token)
+            prepared.pool.block(at - 1, rest, look=False)
+            seconds.append(timed(lambda: _filled(prepared.pool.block(at, trades, look=False))))
+        prepared.pool.restore(token)
+        prepared.pool.block(at - 1, rest, look=False)
         prepared.chain.rpc.call("evm_setAutomine", True)
+        prepared.chain.rpc.call("evm_setNextBlockTimestamp", hex(at))
         client = Web3(HTTPProvider(prepared.chain.anvil.url))  # type: ignore[attr-defined]
-        poke = prepared.pool.encode(PokeOracle(), DEPLOYER)
-        assert poke is not None
-        request = {
-            "from": Web3.to_checksum_address(poke.sender),
-            "to": Web3.to_checksum_address(poke.to),
-            "data": "0x" + poke.data.hex(),
-        }
+        slow = sum(timed(partial(_by_web3, client, each)) for each in trades)
+    return {
+        "trades": len(trades),
+        "per_second": len(trades) / slow,
+        "port_per_second": len(trades) / statistics.median(seconds),
+    }
 
-        def send() -> None:
-            for _ in range(100):
-                client.eth.wait_for_transaction_receipt(client.eth.send_transaction(request))  # type: ignore[arg-type]
 
-        return 100 / timed(send)
+WARM, ROUNDS = 5, 5
+POLL = 0.001
+"""Seconds: with its usual tenth of one web3.py would mostly sleep."""
+
+
+def _filled(block: Block) -> None:
+    """Most are filled: a refusal would be the quicker transaction."""
+    filled = sum(1 for result in block.results if result.error is None)
+    assert filled >= 0.8 * len(block.results), f"{filled} of {len(block.results)} trades"
+
+
+def _by_web3(client: Web3, transaction: Transaction) -> None:
+    sender, to = (Web3.to_checksum_address(each) for each in (transaction.sender, transaction.to))
+    request = {"from": sender, "to": to, "data": "0x" + transaction.data.hex()}
+    sent = client.eth.send_transaction(request | {"gas": GAS})  # type: ignore[arg-type]
+    client.eth.wait_for_transaction_receipt(sent, poll_latency=POLL)
 
 
 # ------------------------------------------------------------- gates
@@ -282,12 +329,11 @@ def gate(value: float, target: float, *, at_most: bool = False) -> dict[str, Any
 
 
 def machine() -> dict[str, Any]:
-    """What it is and how busy: runnable tasks over the last minutes."""
+    """What it is."""
     return {
         "processor": platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "load_average": [round(load, 2) for load in os.getloadavg()],
     }
 
 
@@ -297,30 +343,34 @@ PARTS: Mapping[str, Callable[[Extent], dict[str, Any]]] = {
     "hundred_busy_agents": lambda extent: hundred_agents(extent.rounds, BUSY),
     "drift": lambda extent: drift(extent.drift_blocks),
     "order": lambda extent: order(extent.order_blocks),
-    "web3_automine": lambda _: {"per_second": web3_automine()},
+    "web3_automine": lambda _: web3_automine(),
     "processes": lambda extent: processes(CRASH, extent.rounds),
     "scaling": lambda extent: scaling(quick=extent is QUICK),
 }
 
 
-def measure(extent: Extent) -> dict[str, Any]:
-    """Everything."""
-    before = machine()
-    found = {name: part(extent) for name, part in PARTS.items()}
+def measured(name: str, extent: Extent) -> dict[str, Any]:
+    """A part, and how many tasks wanted to run when it began."""
+    load = round(os.getloadavg()[0], 2)
+    return {**PARTS[name](extent), "load": load}
+
+
+def gates(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Every gate with its value, target and whether it is met."""
     run, many, busy = (found[name] for name in ("crash", "hundred_agents", "hundred_busy_agents"))
     drifted, ordered, side = (found[name] for name in ("drift", "order", "processes"))
-    steepest = max(each["exponent"] for each in found["scaling"].values())
-    gates = {
+    trades, growth = found["web3_automine"], found["scaling"]
+    steepest = max(each["exponent"] for each in growth.values() if isinstance(each, dict))
+    reads = many["milliseconds_of_reads_per_block"]
+    return {
         "seconds for 72 hours": gate(run["seconds_for_72_hours"], 90, at_most=True),
         "speed / same transactions without agents": gate(run["ratio_to_bare"], 0.7),
         "the same by processor time": gate(run["ratio_to_bare_by_processor"], 0.7),
         "100 agents: speed / same transactions": gate(many["ratio_to_bare"], 0.9),
         "100 busy agents: speed / same transactions": gate(busy["ratio_to_bare"], 0.9),
-        "100 agents: milliseconds of reads a block": gate(
-            many["milliseconds_of_reads_per_block"], 2, at_most=True
-        ),
-        "transactions per second / web3.py automine": gate(
-            ordered["transactions_per_second"] / found["web3_automine"]["per_second"], 40
+        "100 agents: milliseconds of reads a block": gate(reads, 2, at_most=True),
+        "trades per second / web3.py automine": gate(
+            trades["port_per_second"] / trades["per_second"], 40
         ),
         "speed of late / early blocks": gate(drifted["late_over_early"], 0.9),
         "violations of order": gate(ordered["violations"], 0, at_most=True),
@@ -329,27 +379,25 @@ def measure(extent: Extent) -> dict[str, Any]:
         "recording's share of the run": gate(run["recording"], 0.05, at_most=True),
         "steepest exponent of cost": gate(steepest, 1.1, at_most=True),
     }
-    return {
-        "gates": gates,
-        "machine": before,
-        "load_average_at_the_end": machine()["load_average"],
-        **found,
-    }
 
 
 def main() -> None:
-    """Measures everything and writes speed.json."""
+    """Measures everything, or one part anew, and writes speed.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter in everything")
-    parser.add_argument("--only", choices=PARTS, help="one part, printed and not written")
+    parser.add_argument("--only", choices=PARTS, help="one part; the others stay as they were")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("speed.json"))
     arguments = parser.parse_args()
+    extent = QUICK if arguments.quick else FULL
+    found: dict[str, Any] = {}
     if arguments.only:
-        part = PARTS[arguments.only](QUICK if arguments.quick else FULL)
-        print(json.dumps(part, indent=2))
-        return
-    result = measure(QUICK if arguments.quick else FULL)
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+        found = json.loads(arguments.out.read_text(encoding="utf-8"))
+    for name in [arguments.only] if arguments.only else PARTS:
+        print(f"[{name}]", flush=True)
+        found[name] = measured(name, extent)
+    parts = {name: found[name] for name in PARTS}
+    result = {"gates": gates(parts), "machine": machine(), **parts}
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for name, row in result["gates"].items():
         word = "met   " if row["met"] else "MISSED"
         print(f"{word} {name}: {row['value']} (target {row['target']})")

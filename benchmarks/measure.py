@@ -17,7 +17,13 @@ class Cost:
     """Wall seconds, and processor seconds of this process and of Anvil."""
 
     wall: float
-    processor: float
+    python: float
+    anvil: float
+
+    @property
+    def processor(self) -> float:
+        """Of both."""
+        return self.python + self.anvil
 
 
 def processor_of(pid: int) -> float:
@@ -34,8 +40,8 @@ def cost(prepared: Prepared, work: Callable[[], Any]) -> Cost:
     pid = getattr(prepared.chain.anvil, "pid", 0)
     wall, own, anvil = time.perf_counter(), time.process_time(), processor_of(pid)
     work()
-    processor = time.process_time() - own + processor_of(pid) - anvil
-    return Cost(time.perf_counter() - wall, processor)
+    took = time.perf_counter() - wall
+    return Cost(took, time.process_time() - own, processor_of(pid) - anvil)
 
 
 def timed(work: Callable[[], Any]) -> float:

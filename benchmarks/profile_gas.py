@@ -179,10 +179,10 @@ def bid(pool: market.Pool, boards: Sequence[int]) -> None:
     pool.must(market.BIDDER, "auction", "bid", victim, WAD, market.ENOUGH, nonce)
 
 
-def snapshot(pool: market.Pool, _: Sequence[int]) -> None:
-    """The lens's view as a transaction."""
+def look(pool: market.Pool, view: str) -> None:
+    """A view of the lens as a transaction."""
     lens = pool.deployment.at(pool.chain, "lens")
-    data = pool.chain.function(lens.name, "snapshot").pack().hex()
+    data = pool.chain.function(lens.name, view).pack().hex()
     request = {"from": DEPLOYER, "to": lens.address, "data": f"0x{data}"}
     pool.chain.rpc.call("eth_sendTransaction", request | {"gas": hex(10**8), "gasPrice": "0x0"})
     pool.chain.mine()
@@ -194,7 +194,8 @@ ACTIONS: dict[str, Callable[[market.Pool, Sequence[int]], object]] = {
     "refresh": lambda pool, boards: pool.must(DEPLOYER, "ledger", "refresh", boards[0]),
     "bid": bid,
     "settlement": market.settlement,
-    "snapshot": snapshot,
+    "signals": lambda pool, _: look(pool, "signals"),
+    "statement": lambda pool, _: look(pool, "statement"),
 }
 
 

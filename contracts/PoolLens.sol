@@ -56,14 +56,39 @@ contract PoolLens is IPoolLens {
         FLOORED = !VAULT.params().floor.isZero();
     }
 
-    function snapshot() external view returns (PoolState memory state) {
-        state.time = blockTime();
-        _feeds(state);
-        _book(state);
-        _hedge(state);
-        _money(state);
-        state.expiries = _expiries();
-        state.freeLiquidity = _freeLiquidity(state);
+    function signals() external view returns (Signals memory s) {
+        s.time = blockTime();
+        s.oracle = ORACLE.read();
+        s.mode = BREAKER.effective(s.oracle.mode);
+        (s.pushRound, s.pushPrice, s.pushTime) = _push();
+        (s.greeks,,, s.stale) = LEDGER.aggregate(s.oracle.price);
+        _hedge(s);
+        s.insurance = INSURANCE.balance();
+        s.open = _open();
+    }
+
+    function statement() external view returns (Statement memory s) {
+        Wad spot = ORACLE.read().price;
+        s.twap = ORACLE.twap();
+        s.nav = VAULT.navParts();
+        s.solvency = _solvency(s, spot);
+        (,, SWad[8] memory nodes,) = LEDGER.aggregate(spot);
+        s.worstStressNav = VAULT.worstStress(spot, nodes);
+        (s.hedgeShortfall, s.lastHedge) = (HEDGE.shortfall(), HEDGE.lastHedge());
+        s.freeLiquidity = _freeLiquidity(s);
+        _shares(s);
+        (s.totalBalances, s.accounts) = (MARKET.totalBalances(), MARKET.accountCount());
+        s.liveInsolvent = AUCTION.liveInsolvent();
+    }
+
+    function boards(Timestamp[] calldata expiries) external view returns (Board[] memory list) {
+        Timestamp[] memory asked = expiries.length != 0 ? expiries : MARKET.liveExpiries();
+        list = new Board[](asked.length);
+        for (uint256 i; i < asked.length; ++i) {
+            list[i].expiry = asked[i];
+            (list[i].settlement, list[i].scale, list[i].swept,) = MARKET.settlementOf(asked[i]);
+            if (list[i].settlement.isZero()) _fill(list[i]);
+        }
     }
 
     function accounts(address[] calldata list) external view returns (AccountState[] memory states) {
@@ -73,91 +98,63 @@ contract PoolLens is IPoolLens {
         }
     }
 
-    function _feeds(PoolState memory state) private view {
-        state.oracle = ORACLE.read();
-        state.mode = BREAKER.effective(state.oracle.mode);
-        state.twap = ORACLE.twap();
-        _push(state);
+    function _push() private view returns (uint80 round, Wad price, Timestamp time) {
+        (uint80 latest, int256 answer,, uint256 updatedAt,) = PUSH.latestRoundData();
+        price = Wad.wrap(answer > 0 ? uint256(answer) * TokenUnits.unitOf(PUSH.decimals()) : 0);
+        return (latest, price, Timestamp.wrap(uint64(updatedAt)));
     }
 
-    function _push(PoolState memory state) private view {
-        (uint80 round, int256 answer,, uint256 updatedAt,) = PUSH.latestRoundData();
-        state.pushRound = round;
-        state.pushPrice = Wad.wrap(answer > 0 ? uint256(answer) * TokenUnits.unitOf(PUSH.decimals()) : 0);
-        state.pushTime = Timestamp.wrap(uint64(updatedAt));
-    }
-
-    function _book(PoolState memory state) private view {
-        SWad[8] memory nodes;
-        (state.greeks,, nodes, state.stale) = LEDGER.aggregate(state.oracle.price);
-        state.worstStressNav = VAULT.worstStress(state.oracle.price, nodes);
-    }
-
-    function _hedge(PoolState memory state) private view {
-        state.hedgeSize = HEDGE.size();
-        state.hedgePending = HEDGE.pending();
-        state.hedgeShortfall = HEDGE.shortfall();
-        state.lastHedge = HEDGE.lastHedge();
+    function _hedge(Signals memory s) private view {
+        (s.hedgeSize, s.hedgePending) = (HEDGE.size(), HEDGE.pending());
         try HEDGE.preview() returns (HedgeDecision memory decision, HedgeInput memory) {
-            state.hedge = decision;
+            s.hedge = decision;
         } catch {}
     }
 
-    function _money(PoolState memory state) private view {
-        state.nav = VAULT.navParts();
-        state.insurance = INSURANCE.balance();
-        state.solvency = _solvency(state);
-        state.totalShares = VAULT.totalShares();
-        state.sharePrice = Wad.wrap(ShareMath.price(state.nav.nav.rawS(), state.totalShares.raw()));
-        if (address(JUNIOR) != address(0)) state.tranches = VAULT.split(state.nav.nav);
-        state.pendingDeposits = VAULT.pendingDeposits();
-        state.pendingWithdrawals = VAULT.pendingWithdrawals();
-        state.totalBalances = MARKET.totalBalances();
-        state.accounts = MARKET.accountCount();
-        state.liveInsolvent = AUCTION.liveInsolvent();
-    }
-
-    /// @dev As the vault states it, from what is known already.
-    function _solvency(PoolState memory state) private view returns (Solvency memory) {
-        if (FLOORED) return VAULT.solvency();
-        Wad spot = state.oracle.price;
-        (Wad longs, Wad shorts) = MARKET.grossMarks(spot);
-        Wad assets = state.nav.cash + HEDGE.equityAt(spot).positive() + state.insurance;
-        return PoolMath.statement(assets, shorts.subFloor(state.nav.uncovered), longs, Wad.wrap(0));
-    }
-
-    /// @dev Likewise.
-    function _freeLiquidity(PoolState memory state) private view returns (Wad) {
-        if (FLOORED) return VAULT.freeLiquidity();
-        uint256 share = VAULT.params().freeBuffer.raw();
-        uint256 buffer = PoolMath.buffer(state.nav.nav.rawS(), share, state.expiries.length != 0);
-        uint256 backed = PoolMath.backed(state.nav.cash, state.nav.settledOwed, state.worstStressNav);
-        return Wad.wrap(FixedPointMathLib.zeroFloorSub(backed, buffer));
-    }
-
-    function _expiries() private view returns (ExpiryState[] memory states) {
+    function _open() private view returns (uint256 bits) {
         Timestamp[] memory live = MARKET.liveExpiries();
-        states = new ExpiryState[](live.length);
         for (uint256 i; i < live.length; ++i) {
-            states[i].expiry = live[i];
-            (states[i].settlement, states[i].scale, states[i].swept,) = MARKET.settlementOf(live[i]);
-            if (states[i].settlement.isZero()) _fillBook(states[i]);
+            (bool open,,) = SURFACE.status(live[i]);
+            if (open && !_settled(live[i])) bits |= 1 << i;
         }
     }
 
-    function _fillBook(ExpiryState memory state) private view {
-        ExpiryBook memory b = LEDGER.book(state.expiry);
-        (state.open,,) = SURFACE.status(state.expiry);
-        state.refreshedAt = b.refreshedAt;
-        state.shift = b.shift;
-        state.impact = b.impact;
-        state.liability = b.liability;
-        state.delta = b.greeks.delta;
-        state.gamma = b.greeks.gamma;
-        state.vega = b.greeks.vega;
-        state.net = b.net;
-        state.anchors = b.anchors;
-        (state.strikes, state.vols) = LEDGER.vols(state.expiry);
+    function _settled(Timestamp expiry) private view returns (bool) {
+        (Wad price,,,) = MARKET.settlementOf(expiry);
+        return !price.isZero();
+    }
+
+    /// @dev As the vault states it, from what is known already.
+    function _solvency(Statement memory s, Wad spot) private view returns (Solvency memory) {
+        if (FLOORED) return VAULT.solvency();
+        (Wad longs, Wad shorts) = MARKET.grossMarks(spot);
+        Wad assets = s.nav.cash + HEDGE.equityAt(spot).positive() + INSURANCE.balance();
+        return PoolMath.statement(assets, shorts.subFloor(s.nav.uncovered), longs, Wad.wrap(0));
+    }
+
+    /// @dev Likewise.
+    function _freeLiquidity(Statement memory s) private view returns (Wad) {
+        if (FLOORED) return VAULT.freeLiquidity();
+        bool listed = MARKET.liveExpiries().length != 0;
+        uint256 buffer = PoolMath.buffer(s.nav.nav.rawS(), VAULT.params().freeBuffer.raw(), listed);
+        uint256 backed = PoolMath.backed(s.nav.cash, s.nav.settledOwed, s.worstStressNav);
+        return Wad.wrap(FixedPointMathLib.zeroFloorSub(backed, buffer));
+    }
+
+    function _shares(Statement memory s) private view {
+        s.totalShares = VAULT.totalShares();
+        s.sharePrice = Wad.wrap(ShareMath.price(s.nav.nav.rawS(), s.totalShares.raw()));
+        if (address(JUNIOR) != address(0)) s.tranches = VAULT.split(s.nav.nav);
+        (s.pendingDeposits, s.pendingWithdrawals) = (VAULT.pendingDeposits(), VAULT.pendingWithdrawals());
+    }
+
+    function _fill(Board memory board) private view {
+        ExpiryBook memory b = LEDGER.book(board.expiry);
+        (board.refreshedAt, board.shift, board.impact) = (b.refreshedAt, b.shift, b.impact);
+        (board.liability, board.delta) = (b.liability, b.greeks.delta);
+        (board.gamma, board.vega) = (b.greeks.gamma, b.greeks.vega);
+        (board.net, board.anchors) = (b.net, b.anchors);
+        (board.strikes, board.vols) = LEDGER.vols(board.expiry);
     }
 
     function _account(address who) private view returns (AccountState memory state) {

@@ -29,7 +29,7 @@ INTRO: Mapping[str, str] = {
     "blocks": "One row a block; the digest is the run's so far, so equal digests are equal pasts.",
     "txs": "One row an order that was sent, filled or not.",
     "calls": "What was sent, byte by byte: `amm-sim replay` needs nothing else.",
-    "pool": "The pool after each block, by `PoolLens.snapshot`.",
+    "pool": "The pool after each block, by `PoolLens.signals` and `PoolLens.statement`.",
     "expiries": "Each listed expiry after each block.",
     "oracle": "What the protocol was told and took for true, after each block.",
     "accounts": "Accounts as agents saw them: a row whenever one was read.",

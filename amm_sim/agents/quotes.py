@@ -36,16 +36,45 @@ class Quote(NamedTuple):
         return size * self.value + abs(size) * self.fee + self.impact * size * size
 
 
+class Rates(NamedTuple):
+    """What the pool's fee is made of now, from its MarketParams."""
+
+    premium: float
+    """Share of the value."""
+    spot: float
+    """Quote per unit of |delta|."""
+    least: float
+    """Delta below which the fee falls no more."""
+    band: float
+    """Quote per unit of |delta|: half the oracle's band."""
+    doubt: float
+    """Factor of an uncertain oracle."""
+
+    def of(self, value: float, delta: float) -> float:
+        """Half-spread per contract."""
+        size = abs(delta)
+        base = max(self.premium * value, self.spot * max(size, self.least)) + self.band * size
+        return base * self.doubt
+
+
+def rates(pool: PoolView) -> Rates:
+    """The pool's fee rates."""
+    found: Rates | None = pool.memo.get("rates")
+    if found is None:
+        fees = pool.fees
+        found = pool.memo["rates"] = Rates(
+            fees.get("premiumFee", 0.0),
+            fees.get("spotFee", 0.0) * pool.spot,
+            fees.get("minFeeDelta", 0.0),
+            fees.get("bandFee", 0.0) * (pool.spot_high - pool.spot_low) / 2.0,
+            1.0 + fees.get("confidenceFee", 0.0) * (1.0 - pool.oracle_confidence),
+        )
+    return found
+
+
 def half_spread(pool: PoolView, value: float, delta: float) -> float:
-    """The pool's fee per contract, from its MarketParams."""
-    fees = pool.fees
-    size = abs(delta)
-    base = max(
-        fees.get("premiumFee", 0.0) * value,
-        fees.get("spotFee", 0.0) * pool.spot * max(size, fees.get("minFeeDelta", 0.0)),
-    )
-    base += fees.get("bandFee", 0.0) * size * (pool.spot_high - pool.spot_low) / 2.0
-    return base * (1.0 + fees.get("confidenceFee", 0.0) * (1.0 - pool.oracle_confidence))
+    """The pool's fee per contract."""
+    return rates(pool).of(value, delta)
 
 
 def quote_of(pool: PoolView, expiry: ExpiryView, index: int, is_call: bool) -> Quote:
@@ -56,26 +85,27 @@ def quote_of(pool: PoolView, expiry: ExpiryView, index: int, is_call: bool) -> Q
 
 def pair_of(pool: PoolView, expiry: ExpiryView, index: int) -> tuple[Quote, Quote]:
     """The pool's quotes of call and put of strike ``index`` of a live expiry."""
-    years = (expiry.expiry - pool.time) / YEAR
+    return _pair(pool.spot, (expiry.expiry - pool.time) / YEAR, rates(pool), expiry, index)
+
+
+def _pair(
+    spot: float, years: float, fee: Rates, expiry: ExpiryView, index: int
+) -> tuple[Quote, Quote]:
     strike, vol = float(expiry.strikes[index]), float(expiry.vols[index])
-    *sides, vega = both(pool.spot, strike, years, vol)
+    (call, up), (put, down), vega = both(spot, strike, years, vol)
     impact = vega * vega / (2.0 * expiry.impact) if expiry.impact > 0.0 else 0.0
-    call, put = (
-        Quote(
-            series_id(expiry.expiry, index, is_call),
-            strike,
-            is_call,
-            years,
-            vol,
-            value,
-            delta,
-            vega,
-            half_spread(pool, value, delta),
-            impact,
-        )
-        for is_call, (value, delta) in zip((True, False), sides, strict=True)
+    key = series_id(expiry.expiry, index, False)
+    return (
+        Quote(key | 1, strike, True, years, vol, call, up, vega, fee.of(call, up), impact),
+        Quote(key, strike, False, years, vol, put, down, vega, fee.of(put, down), impact),
     )
-    return call, put
+
+
+def _board(pool: PoolView, expiry: ExpiryView) -> Iterator[Quote]:
+    """All quotes of a board."""
+    spot, fee, years = pool.spot, rates(pool), (expiry.expiry - pool.time) / YEAR
+    for index in range(len(expiry.strikes)):
+        yield from _pair(spot, years, fee, expiry, index)
 
 
 def live(pool: PoolView, least: float = 0.0) -> Iterator[ExpiryView]:
@@ -93,10 +123,7 @@ def quotes(pool: PoolView, low: float, high: float) -> list[Quote]:
     found = pool.memo.get("quotes")
     if found is None:
         found = pool.memo["quotes"] = [
-            quote
-            for expiry in tradeable(pool)
-            for index in range(len(expiry.strikes))
-            for quote in pair_of(pool, expiry, index)
+            quote for expiry in tradeable(pool) for quote in _board(pool, expiry)
         ]
     return [quote for quote in found if low <= abs(quote.delta) <= high]
 

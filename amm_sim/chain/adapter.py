@@ -8,7 +8,7 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from amm_sim.chain.codec import Event, EventType
 from amm_sim.chain.deploy import LISTER, Deployment
 from amm_sim.chain.mined import Executed
 from amm_sim.chain.orders import IN_THE_NAME_OF, Transaction
-from amm_sim.chain.pool import Pool, Result
+from amm_sim.chain.pool import Pool, Reads, Result
 from amm_sim.chain.values import from_decimals
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.types import Order
@@ -99,6 +99,10 @@ class AdaptedPool(Pool):
         pack = self.chain.function(names[role], name).pack
         whose = book.get(IN_THE_NAME_OF.get(type(order), ""), sender)
         return Transaction(whose, book[role], pack(*arguments))
+
+    def _ask(self, transactions: Sequence[Transaction], accounts: Sequence[str]) -> Reads:
+        self._boards.forget()  # they may move by themselves
+        return super()._ask(transactions, accounts)
 
     def _result(self, done: Executed) -> Result:
         result = super()._result(done)

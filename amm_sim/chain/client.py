@@ -114,6 +114,7 @@ class Chain:
         self.rpc = anvil.connect()
         self.artifacts = artifacts
         self.codec = Codec(artifacts)
+        self._others: list[Rpc] = []
         self._libraries: dict[str, str] = {}
         self.journal: list[Sent] | None = None
         """Where every mined transaction is noted; nowhere by default."""
@@ -129,9 +130,15 @@ class Chain:
     # ------------------------------------------------------------------ life
 
     def close(self) -> None:
-        """Ends connection and process."""
-        self.rpc.close()
+        """Ends connections and process."""
+        for connection in (self.rpc, *self._others):
+            connection.close()
         self.anvil.stop()
+
+    def beside(self) -> Rpc:
+        """One more connection: what goes over it need not wait for the other's answers."""
+        self._others.append(self.anvil.connect())
+        return self._others[-1]
 
     def __enter__(self) -> Self:
         return self

@@ -1,10 +1,12 @@
 """The port to the pool: one ordered block at a time, one batched read after it.
 
-A block is four requests over one connection: a batch of ``eth_sendTransaction`` whose gas price
+A block is three requests over one connection: a batch of ``eth_sendTransaction`` whose gas price
 encodes the rank (``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside
-the batch it is a race), what the block holds, and one batch with every view that agents and the
-recorder need. None waits for the answer of the one before, but Anvil takes each up when it has
-given it: while it computes the views, results are decoded.
+the batch it is a race), and what the block holds. None waits for the answer of the one before, but
+Anvil takes each up when it has given it. Over a second connection go the views, once the block is
+mined: a batch with what agents decide by, then the pool's statement. While Anvil mines, the block
+before is written down; while it computes the views, results are decoded; while it values the book,
+agents decide. No block is mined while a view is under way.
 """
 
 from __future__ import annotations
@@ -15,23 +17,31 @@ from functools import cached_property
 from typing import Any
 
 from amm_sim import types as t
-from amm_sim.chain.client import GAS, Chain, Sent
+from amm_sim.chain.client import Chain, Sent
 from amm_sim.chain.codec import DecodedError, Event
 from amm_sim.chain.deploy import Deployment
+from amm_sim.chain.lens import GAS_LIMIT, Boards, Kept, Lens, State
 from amm_sim.chain.mined import Executed, asked, digest, executed
 from amm_sim.chain.orders import Encoder, Transaction
 from amm_sim.chain.records import EventRows, account_row, expiry_row, oracle_row, pool_row
 from amm_sim.chain.rpc import Answers, Request, RpcError
-from amm_sim.chain.views import account_view, pool_view
-from amm_sim.errors import ChainError
+from amm_sim.chain.views import account_view, expiry_view, pool_view
 
-GAS_LIMIT = hex(GAS)
-TOGETHER = 4
-"""Accounts in one view: more of them share what a call reads once, fewer leave Anvil's threads more
-to do side by side."""
+QUIET = ("push", "pull", "vol", "oracle", "breaker", "vault")
+"""Roles whose transactions leave the boards as they are. The hedge's refresh what is stale."""
 
+TARGETS: Mapping[tuple[str, str], Callable[[int], int]] = {
+    ("market", "trade"): lambda series: series >> 16,
+    ("market", "deposit"): lambda _: 0,
+    ("market", "withdraw"): lambda _: 0,
+    ("ledger", "refresh"): lambda expiry: expiry,
+    ("hedge", "sync"): lambda _: 0,
+    ("venue", "postIndex"): lambda _: 0,
+    ("index", "postIndex"): lambda _: 0,
+}
+"""Calls that change one board or none: what its expiry is by the first argument."""
 
-State = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
+Looked = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
 """Exact state of the pool, and of accounts by address."""
 
 
@@ -54,12 +64,12 @@ class Block:
     results: tuple[Result, ...]
     transactions: Sequence[Transaction]
     executed: Sequence[Executed]
-    state: Callable[[], State]
-    """Waits for what was read: the pool, and accounts by address."""
+    look: Callable[[], Looked]
+    """Waits for what was read."""
 
     @cached_property
-    def _read(self) -> State:
-        return self.state()
+    def _read(self) -> Looked:
+        return self.look()
 
     @property
     def pool(self) -> Mapping[str, Any]:
@@ -86,10 +96,17 @@ class Pool:
         self.deployment = deployment
         self.encode = Encoder(chain.codec, deployment)
         self._nonces: dict[str, int] = {}
-        self._lens = deployment.addresses["lens"]
-        self._snapshot = chain.function("PoolLens", "snapshot")
-        self._accounts = chain.function("PoolLens", "accounts")
-        self._snapshot_data = "0x" + self._snapshot.pack().hex()
+        self.lens = Lens(chain, deployment.addresses["lens"])
+        self._boards = Boards()
+        self._expiry_views = Kept(lambda boards: tuple(expiry_view(each) for each in boards))
+        self._expiry_rows = Kept(lambda boards: [expiry_row(each) for each in boards])
+        book = deployment.addresses
+        self.quiet = frozenset(book[role] for role in QUIET if role in book)
+        """Contracts whose transactions change no board."""
+        self._targets = _targets(chain, deployment)
+        self._beside = chain.beside()
+        self._views: Answers | None = None
+        self._last: Block | None = None
         self.fees = _floats(chain, deployment, "market")
         self.auction = _floats(chain, deployment, "auction")
         self._events = EventRows(chain.codec)
@@ -125,43 +142,83 @@ class Pool:
         Raises:
             ChainError: Anvil refused a transaction or changed the order.
         """
-        mine: Request = ("evm_mine", [hex(time)])
-        answers = self.chain.rpc.ahead([self._submission(transactions), [mine]])
+        answers = self.chain.rpc.ahead([self._submission(transactions)])
+        self._finish_views()
+        answers.ask([("evm_mine", [hex(time)])])
+        if meanwhile is not None:
+            meanwhile()
         hashes = answers.take() if transactions else []
         _require_none_failed(hashes)
         answers.ask(asked(hashes))
-        answers.ask(self._reads(accounts) if look else [])
-        if meanwhile is not None:
-            meanwhile()
         _require_none_failed(answers.take())
+        if not look:
+            self._boards.forget()
+        reads = self._ask(transactions, accounts) if look else None
         number, done = executed(hashes, answers.take())
         if self.chain.journal is not None:
             self.chain.journal += [Sent(number, s.sender, s.to, s.data) for s in transactions]
-        reads = _Reads(answers, tuple(accounts) if look else None)
         results = tuple(self._result(each) for each in done)
-        return Block(
+        self._last = Block(
             number=number,
             time=time,
             gas=sum(result.gas for result in results),
             results=results,
             transactions=transactions,
             executed=done,
-            state=lambda: self._state(number, reads),
+            look=lambda: ({"block": number}, {}) if reads is None else self._look(number, reads),
         )
+        return self._last
 
-    def _state(self, number: int, reads: _Reads) -> State:
-        if reads.accounts is None:
-            return {"block": number}, {}
-        pool, states = self._unpack(reads.answers.take())
-        return {"block": number, **pool}, dict(zip(reads.accounts, states, strict=True))
+    def _finish_views(self) -> None:
+        """Takes in the last block's views: the chain does not move while one is under way."""
+        if self._last is not None:
+            _ = self._last.pool
+        if self._views is not None:
+            self._views.finish()
+
+    def _ask(self, transactions: Sequence[Transaction], accounts: Sequence[str]) -> Reads:
+        """Asks for the views after a block of these transactions."""
+        for each in transactions:
+            self._expect(each)
+        boards = self._boards.asked(self.lens)
+        quick = [self.lens.signals, *boards, *self.lens.accounts(accounts)]
+        self._views = self._beside.ahead([quick, [self.lens.statement]])
+        return Reads(self._views, bool(boards), tuple(accounts))
+
+    def _expect(self, transaction: Transaction) -> None:
+        """What a transaction may do to the boards."""
+        if transaction.to in self.quiet:
+            return
+        selector, word = transaction.data[:4], transaction.data[4:36]
+        read = self._targets.get((transaction.to, selector))
+        if read is None:
+            self._boards.forget()
+        elif expiry := read(int.from_bytes(word, "big")):
+            self._boards.touch(expiry)
+
+    def _look(self, number: int, reads: Reads) -> Looked:
+        lens, answers = self.lens, reads.answers
+        signals, *views = answers.take()
+        fresh = lens.boards_of(views.pop(0)) if reads.boards else ()
+        known = {"block": number, **lens.signals_of(signals)}
+        known["expiries"] = self._boards.stated(fresh, known["open"])
+        states = lens.accounts_of(views)
+        state = State(known, lens.stated, lambda: lens.statement_of(answers.take()[0]))
+        return state, dict(zip(reads.accounts, states, strict=True))
 
     def observe(self) -> Mapping[str, Any]:
         """The exact state of the pool now."""
-        return self._unpack(self.chain.rpc.batch([self._view(self._snapshot_data)]))[0]
+        lens = self.lens
+        signals, boards, statement = self.chain.rpc.batch(
+            [lens.signals, lens.boards(), lens.statement]
+        )
+        known = lens.signals_of(signals)
+        expiries = Boards().stated(lens.boards_of(boards), known["open"])
+        return {**known, "expiries": expiries, **lens.statement_of(statement)}
 
     def accounts(self, addresses: Sequence[str]) -> list[Mapping[str, Any]]:
         """Exact states of accounts now."""
-        return self._states(self.chain.rpc.batch(self._account_reads(addresses)))
+        return self.lens.accounts_of(self.chain.rpc.batch(self.lens.accounts(addresses)))
 
     def _submission(self, transactions: Sequence[Transaction]) -> list[Request]:
         requests: list[Request] = []
@@ -175,37 +232,6 @@ class Pool:
             requests.append(("eth_sendTransaction", [_request(transaction, nonce, rank)]))
             rank -= 1
         return requests
-
-    def _reads(self, accounts: Sequence[str]) -> list[Request]:
-        return [self._view(self._snapshot_data), *self._account_reads(accounts)]
-
-    def _account_reads(self, accounts: Sequence[str]) -> list[Request]:
-        """A view for every few accounts: Anvil works on a batch in parallel."""
-        parts = [accounts[i : i + TOGETHER] for i in range(0, len(accounts), TOGETHER)]
-        return [self._view("0x" + self._accounts.pack(list(part)).hex()) for part in parts]
-
-    def _view(self, data: str) -> Request:
-        return "eth_call", [{"to": self._lens, "data": data, "gas": GAS_LIMIT}, "latest"]
-
-    def _unpack(self, views: Sequence[Any]) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
-        pool: dict[str, Any] = self._snapshot.unpack(self._answer(views[0], "snapshot"))
-        return pool, self._states(views[1:])
-
-    def _states(self, answers: Sequence[Any]) -> list[Mapping[str, Any]]:
-        unpack = self._accounts.unpack
-        return [state for each in answers for state in unpack(self._answer(each, "accounts"))]
-
-    def _answer(self, answer: Any, view: str) -> bytes:
-        if isinstance(answer, RpcError):
-            raise ChainError(f"PoolLens.{view} failed: {self._say(answer)}")
-        return bytes.fromhex(answer[2:])
-
-    def _say(self, answer: RpcError) -> str:
-        return (
-            str(self.chain.codec.error(bytes.fromhex(answer.data[2:])))
-            if answer.data
-            else answer.message
-        )
 
     def _result(self, done: Executed) -> Result:
         if not done.ok:
@@ -221,7 +247,9 @@ class Pool:
 
     def restore(self, token: str) -> str:
         """Back to a snapshot, which stays valid under the returned token."""
+        self._finish_views()
         self.chain.revert(token)
+        self._boards.forget()
         self.resume(list(self._nonces))
         return self.chain.snapshot()
 
@@ -229,7 +257,8 @@ class Pool:
 
     def pool_view(self, pool: Mapping[str, Any], gas_price: float) -> t.PoolView:
         """The exact snapshot as agents see it."""
-        return pool_view(pool, gas_price, self.fees, self.auction)
+        expiries = self._expiry_views(pool["expiries"])
+        return pool_view(pool, gas_price, self.fees, self.auction, expiries)
 
     def account_view(self, state: Mapping[str, Any]) -> t.AccountView:
         """An exact account as agents see it."""
@@ -247,7 +276,7 @@ class Pool:
 
     def expiry_rows(self, pool: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One row for each listed expiry."""
-        return [expiry_row(state) for state in pool["expiries"]]
+        return self._expiry_rows(pool["expiries"])
 
     def account_row(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """An account's row."""
@@ -272,11 +301,26 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reads:
-    """Views that were asked for with a block; no accounts: none were."""
+class Reads:
+    """Views that were asked for with a block."""
 
     answers: Answers
-    accounts: tuple[str, ...] | None
+    boards: bool
+    accounts: tuple[str, ...]
+
+
+def _targets(chain: Chain, deployment: Deployment) -> dict[tuple[str, bytes], Callable[[int], int]]:
+    """Contract and selector -> the expiry of the one board that a call changes, by its first word.
+
+    0 = it changes none. What is not here may change any.
+    """
+    found: dict[tuple[str, bytes], Callable[[int], int]] = {}
+    for (role, function), expiry in TARGETS.items():
+        name = deployment.names.get(role, "")
+        if name and chain.codec.has(name, function):
+            to = deployment.addresses[role]
+            found[to, chain.function(name, function).selector] = expiry
+    return found
 
 
 def _floats(chain: Chain, deployment: Deployment, role: str) -> dict[str, float]:

@@ -77,10 +77,12 @@ class Rpc:
         """Batches in one write; the node takes each up when it has answered the one before.
 
         That is HTTP's own rule for a connection, so their order is certain although nothing waits
-        in between. The answers are taken when they are wanted: until then the caller may work.
+        in between. The answers are taken when they are wanted: until then the caller may work, or
+        send more ahead.
         """
-        self._finish()
-        self._under_way = Answers(self, batches)
+        if not QUICKACK:
+            self._finish()
+        self._under_way = Answers(self, batches, self._under_way)
         return self._under_way
 
     def pipeline(self, batches: Sequence[Sequence[Request]]) -> list[list[Any]]:
@@ -175,11 +177,18 @@ class Rpc:
 class Answers:
     """Answers of batches that are under way, in their order.
 
-    The next request on the connection takes in first what is left here, so it stays in step.
+    Later answers on the connection take in first what is left here, so it stays in step.
+
+    Args:
+        rpc: the connection.
+        batches: what is asked.
+        before: answers that come before these.
     """
 
-    def __init__(self, rpc: Rpc, batches: Iterable[Sequence[Request]]) -> None:
-        self._rpc = rpc
+    def __init__(
+        self, rpc: Rpc, batches: Iterable[Sequence[Request]], before: Answers | None = None
+    ) -> None:
+        self._rpc, self._before = rpc, before
         self._left: deque[Sequence[Request]] = deque()
         self._unsent: deque[Any] = deque()
         self._read: deque[list[Any] | ChainError] = deque()
@@ -204,6 +213,7 @@ class Answers:
 
     def finish(self) -> None:
         """Reads what is left, for ``take``."""
+        self._step()
         while self._left:
             try:
                 self._read.append(self._receive())
@@ -222,7 +232,14 @@ class Answers:
         if ready:
             self._rpc._send(ready)
 
+    def _step(self) -> None:
+        """Takes in what comes before."""
+        before, self._before = self._before, None
+        if before is not None:
+            before.finish()
+
     def _receive(self) -> list[Any]:
+        self._step()
         requests = self._left.popleft()
         found = self._rpc._sorted(requests, self._rpc._receive_json())
         self._send(1)

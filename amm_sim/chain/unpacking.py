@@ -18,7 +18,7 @@ def decoder(kind: AbiType) -> Decoder:
         made: Decoder = scope["decode"]
         return made
     if kind.kind == "array":
-        return _array_decoder(kind)
+        return _words_decoder(kind) if _numbers(kind) else _array_decoder(kind)
     if kind.kind == "tuple":
         return _tuple_decoder(kind)
     return decode_string if kind.kind == "string" else _bytes_decoder
@@ -62,6 +62,37 @@ def _bytes_decoder(data: bytes, position: int) -> bytes:
     return data[start : start + int.from_bytes(data[position:start], "big")]
 
 
+def _numbers(kind: AbiType) -> bool:
+    """Whether it is a list of numbers."""
+    item = kind.item
+    if kind.length >= 0 or item is None or item.kind != "word":
+        return False
+    return item.abi.startswith(("uint", "int"))
+
+
+def _words_decoder(kind: AbiType) -> Decoder:
+    """Generated: a list of numbers, whose items need no call each."""
+    assert kind.item is not None
+    item = _read_word(kind.item, 0)
+    body = f"[{item} for o in range(p, p + {WORD} * n, {WORD})]"
+    scope: dict[str, Any] = {"ib": int.from_bytes, "count": _count}
+    exec(f"def decode(d, p):\n    p, n = count(d, p, {WORD})\n    return {body}", scope)
+    made: Decoder = scope["decode"]
+    return made
+
+
+def _count(data: bytes, position: int, size: int) -> tuple[int, int]:
+    """Where the items of a list begin and how many there are.
+
+    Raises:
+        CodecError: more than the data can hold.
+    """
+    count = int.from_bytes(data[position : position + WORD], "big")
+    if count * size > len(data):
+        raise CodecError(f"{count} items of {size} bytes do not fit in {len(data)} bytes")
+    return position + WORD, count
+
+
 def _array_decoder(kind: AbiType) -> Decoder:
     assert kind.item is not None
     item, inner = kind.item, decoder(kind.item)
@@ -69,10 +100,7 @@ def _array_decoder(kind: AbiType) -> Decoder:
     def decode(data: bytes, position: int) -> list[Any]:
         count = kind.length
         if count < 0:
-            count = int.from_bytes(data[position : position + WORD], "big")
-            position += WORD
-            if count * item.size > len(data):
-                raise CodecError(f"{count} items of {item.abi} do not fit in {len(data)} bytes")
+            position, count = _count(data, position, item.size)
         places = range(position, position + count * item.size, item.size)
         if item.dynamic:
             return [

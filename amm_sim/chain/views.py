@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,53 +16,93 @@ def pool_view(
     gas_price: float,
     fees: dict[str, float],
     auction: dict[str, float],
+    expiries: tuple[t.ExpiryView, ...],
 ) -> t.PoolView:
-    """A snapshot as agents see it; ``fees`` and ``auction`` are parameters."""
-    oracle, nav, greeks, solvency = (
-        pool["oracle"],
-        pool["nav"],
-        pool["greeks"],
-        pool["solvency"],
-    )
-    return t.PoolView(
-        block=pool["block"],
-        time=pool["time"],
-        mode=t.Mode(pool["mode"]),
-        spot=oracle["price"] / WAD,
-        spot_low=oracle["low"] / WAD,
-        spot_high=oracle["high"] / WAD,
-        oracle_confidence=oracle["confidence"] / WAD,
-        nav=nav["nav"] / WAD,
-        cash=nav["cash"] / WAD,
-        hedge_equity=nav["hedgeEquity"] / WAD,
-        liability=nav["liability"] / WAD,
-        delta=greeks["delta"] / WAD,
-        gamma=greeks["gamma"] / WAD,
-        vega=greeks["vega"] / WAD,
-        theta=greeks["theta"] / WAD,
-        hedge_size=pool["hedgeSize"] / WAD,
-        hedge_band=pool["hedge"]["band"] / WAD,
-        hedge_due=pool["hedge"]["due"],
-        scale=solvency["scale"] / WAD,
-        shortfall=solvency["shortfall"] / WAD,
-        insurance=pool["insurance"] / WAD,
-        free_liquidity=pool["freeLiquidity"] / WAD,
-        share_price=pool["sharePrice"] / WAD,
-        total_shares=pool["totalShares"] / WAD,
-        stale_expiry=pool["stale"],
-        worst_stress_nav=pool["worstStressNav"] / WAD,
-        gas_price=gas_price,
-        expiries=tuple(_expiry_view(state) for state in pool["expiries"]),
-        push_round=pool["pushRound"],
-        fees=fees,
-        push_price=pool["pushPrice"] / WAD,
-        push_time=pool["pushTime"],
-        auction=auction,
-        hedge_pending=pool["hedgePending"] / WAD,
-        hedge_trade=pool["hedge"]["trade"] / WAD,
-        senior_price=class_price(pool, "senior"),
-        junior_price=class_price(pool, "junior"),
-    )
+    """An exact state as agents see it; ``fees`` and ``auction`` are parameters.
+
+    A field is made when it is first looked at; one of the statement waits for that.
+    """
+    view = object.__new__(_PoolView)
+    put = object.__setattr__
+    put(view, "_state", pool)
+    put(view, "gas_price", gas_price)
+    put(view, "fees", fees)
+    put(view, "auction", auction)
+    put(view, "expiries", expiries)
+    put(view, "memo", {})
+    return view
+
+
+class _PoolView(t.PoolView):
+    __slots__ = ("_state",)
+
+    def __getattr__(self, name: str) -> Any:
+        """A field that was not looked at before."""
+        if name not in FIELDS:
+            raise AttributeError(name)
+        value = FIELDS[name](self._state)
+        object.__setattr__(self, name, value)
+        return value
+
+
+def _at(*path: str) -> Callable[[Mapping[str, Any]], float]:
+    """The fixed-point number at a path, as a float."""
+
+    def read(pool: Any) -> float:
+        for key in path:
+            pool = pool[key]
+        return float(pool / WAD)
+
+    return read
+
+
+def _plain(*path: str) -> Callable[[Mapping[str, Any]], Any]:
+    """What stands at a path."""
+
+    def read(pool: Any) -> Any:
+        for key in path:
+            pool = pool[key]
+        return pool
+
+    return read
+
+
+FIELDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "block": _plain("block"),
+    "time": _plain("time"),
+    "mode": lambda pool: t.Mode(pool["mode"]),
+    "spot": _at("oracle", "price"),
+    "spot_low": _at("oracle", "low"),
+    "spot_high": _at("oracle", "high"),
+    "oracle_confidence": _at("oracle", "confidence"),
+    "nav": _at("nav", "nav"),
+    "cash": _at("nav", "cash"),
+    "hedge_equity": _at("nav", "hedgeEquity"),
+    "liability": _at("nav", "liability"),
+    "delta": _at("greeks", "delta"),
+    "gamma": _at("greeks", "gamma"),
+    "vega": _at("greeks", "vega"),
+    "theta": _at("greeks", "theta"),
+    "hedge_size": _at("hedgeSize"),
+    "hedge_band": _at("hedge", "band"),
+    "hedge_due": _plain("hedge", "due"),
+    "scale": _at("solvency", "scale"),
+    "shortfall": _at("solvency", "shortfall"),
+    "insurance": _at("insurance"),
+    "free_liquidity": _at("freeLiquidity"),
+    "share_price": _at("sharePrice"),
+    "total_shares": _at("totalShares"),
+    "stale_expiry": _plain("stale"),
+    "worst_stress_nav": _at("worstStressNav"),
+    "push_round": _plain("pushRound"),
+    "push_price": _at("pushPrice"),
+    "push_time": _plain("pushTime"),
+    "hedge_pending": _at("hedgePending"),
+    "hedge_trade": _at("hedge", "trade"),
+    "senior_price": lambda pool: class_price(pool, "senior"),
+    "junior_price": lambda pool: class_price(pool, "junior"),
+}
+"""What a field of the view is of the exact state."""
 
 
 def class_price(pool: Mapping[str, Any], name: str) -> float:
@@ -91,7 +131,8 @@ def account_view(state: Mapping[str, Any]) -> t.AccountView:
     )
 
 
-def _expiry_view(state: Mapping[str, Any]) -> t.ExpiryView:
+def expiry_view(state: Mapping[str, Any]) -> t.ExpiryView:
+    """A board as agents see it."""
     return t.ExpiryView(
         expiry=state["expiry"],
         shift=state["shift"] / WAD,
@@ -107,4 +148,6 @@ def _expiry_view(state: Mapping[str, Any]) -> t.ExpiryView:
 
 
 def _array(values: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([value / WAD for value in values])
+    array = np.array([value / WAD for value in values])
+    array.setflags(write=False)  # of one board for all who look
+    return array

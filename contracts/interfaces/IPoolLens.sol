@@ -5,47 +5,33 @@ import {Auction, BookGreeks, HedgeDecision, Leg, MarginView, Mode, NavParts, Ora
     "../types/Types.sol";
 import {SWad, Timestamp, Wad} from "../types/Units.sol";
 
-/// @title The whole pool in one read
-/// @notice Views for off-chain readers; no contract of the protocol depends on it.
+/// @title The whole pool in a few reads
+/// @notice Views for off-chain readers; no contract of the protocol depends on it. Signals and boards are what traders
+/// and keepers decide by; the statement, which values the whole book, is what the pool is worth.
 interface IPoolLens {
-    struct ExpiryState {
-        Timestamp expiry;
-        bool open; // opens allowed by the surface
-        bool swept;
-        Timestamp refreshedAt;
-        Wad settlement; // 0 until settled
-        Wad scale; // payout scale, once shorts are swept
-        SWad shift;
-        Wad impact;
-        SWad liability;
-        SWad delta;
-        SWad gamma;
-        SWad vega;
-        Wad[] strikes;
-        Wad[] vols; // at the present shift
-        Wad[] anchors; // without it
-        SWad[] net;
-    }
-
-    struct PoolState {
+    struct Signals {
         Timestamp time;
         Mode mode;
         OracleView oracle;
-        Wad twap;
         uint80 pushRound;
         Wad pushPrice; // answer of that round, 0 before the first
         Timestamp pushTime;
-        NavParts nav;
-        Solvency solvency;
         BookGreeks greeks;
         Timestamp stale;
-        SWad worstStressNav;
         SWad hedgeSize;
         SWad hedgePending; // ordered and not yet filled
         HedgeDecision hedge;
+        Wad insurance;
+        uint256 open; // bit i: the i-th board takes new positions now
+    }
+
+    struct Statement {
+        Wad twap;
+        NavParts nav;
+        Solvency solvency;
+        SWad worstStressNav;
         Wad hedgeShortfall;
         Timestamp lastHedge;
-        Wad insurance;
         Wad freeLiquidity;
         Wad sharePrice;
         Wad totalShares;
@@ -55,7 +41,25 @@ interface IPoolLens {
         Wad totalBalances;
         uint256 accounts;
         uint256 liveInsolvent;
-        ExpiryState[] expiries;
+    }
+
+    /// @dev Nothing here depends on the time or the oracle's price: it changes in transactions only.
+    struct Board {
+        Timestamp expiry;
+        bool swept;
+        Timestamp refreshedAt;
+        Wad settlement; // 0 until settled
+        Wad scale; // payout scale, once shorts are swept
+        SWad shift;
+        Wad impact;
+        SWad liability; // this and the Greeks as last refreshed
+        SWad delta;
+        SWad gamma;
+        SWad vega;
+        Wad[] strikes;
+        Wad[] vols; // at the present shift
+        Wad[] anchors; // without it
+        SWad[] net;
     }
 
     struct AccountState {
@@ -69,7 +73,12 @@ interface IPoolLens {
         Leg[] legs;
     }
 
-    function snapshot() external view returns (PoolState memory);
+    function signals() external view returns (Signals memory);
+
+    function statement() external view returns (Statement memory);
+
+    /// @notice The boards of these expiries; of all that are listed, in their order, where none is named.
+    function boards(Timestamp[] calldata expiries) external view returns (Board[] memory);
 
     function accounts(address[] calldata list) external view returns (AccountState[] memory);
 }

@@ -5,7 +5,7 @@ import {ERC20} from "solady/tokens/ERC20.sol";
 import {IPoolLens} from "../interfaces/IPoolLens.sol";
 import {Black76} from "../libraries/Black76.sol";
 import {PoolMath} from "../libraries/PoolMath.sol";
-import {Leg, OptionGreeks} from "../types/Types.sol";
+import {BookGreeks, Leg, OptionGreeks} from "../types/Types.sol";
 import {SWad, Timestamp, Wad, blockTime, seriesId} from "../types/Units.sol";
 import {ThirdPartyPool} from "./ThirdPartyPool.sol";
 
@@ -18,13 +18,41 @@ contract ThirdPartyLens is IPoolLens {
         POOL = ThirdPartyPool(pool);
     }
 
-    function snapshot() external view returns (PoolState memory s) {
+    function signals() external view returns (Signals memory s) {
         s.time = blockTime();
         (s.pushRound, s.pushPrice, s.pushTime) = _feed();
         (s.oracle.price, s.oracle.low, s.oracle.high) = (s.pushPrice, s.pushPrice, s.pushPrice);
         (s.oracle.confidence, s.oracle.asOf) = (Wad.wrap(1e18), s.pushTime);
-        s.expiries = _expiries(s);
-        _money(s);
+        uint64[] memory times = POOL.expiries();
+        s.open = (1 << times.length) - 1; // all
+        for (uint256 i; i < times.length; ++i) {
+            ThirdPartyPool.Board memory board = POOL.board(times[i]);
+            for (uint8 j; j < _quoted(times[i], board); ++j) {
+                (, BookGreeks memory g) = _greeks(s.pushPrice, times[i], board, j);
+                (s.greeks.delta, s.greeks.gamma) = (s.greeks.delta + g.delta, s.greeks.gamma + g.gamma);
+                (s.greeks.vega, s.greeks.theta) = (s.greeks.vega + g.vega, s.greeks.theta + g.theta);
+            }
+        }
+    }
+
+    function statement() external view returns (Statement memory s) {
+        uint256 owed = POOL.liability();
+        s.nav.cash = Wad.wrap(POOL.cash() * UNIT);
+        s.nav.liability = SWad.wrap(int256(owed));
+        s.nav.nav = s.nav.cash.signed() - s.nav.liability;
+        s.solvency = PoolMath.statement(s.nav.cash, Wad.wrap(0), Wad.wrap(owed), Wad.wrap(0));
+        s.totalShares = Wad.wrap(POOL.totalShares());
+        s.sharePrice = s.totalShares.isZero() ? Wad.wrap(1e18) : s.nav.nav.positive().divDown(s.totalShares);
+        s.worstStressNav = s.nav.nav;
+        s.freeLiquidity = s.nav.nav.positive();
+    }
+
+    function boards(Timestamp[] calldata) external view returns (Board[] memory list) {
+        uint64[] memory times = POOL.expiries();
+        list = new Board[](times.length);
+        for (uint256 i; i < times.length; ++i) {
+            _fill(list[i], times[i], POOL.board(times[i]));
+        }
     }
 
     function accounts(address[] calldata list) external view returns (AccountState[] memory states) {
@@ -37,18 +65,6 @@ contract ThirdPartyLens is IPoolLens {
     function _feed() private view returns (uint80 round, Wad price, Timestamp time) {
         (uint80 id, int256 answer,, uint256 updatedAt,) = POOL.feed().latestRoundData();
         return (id, Wad.wrap(uint256(answer) * 1e10), Timestamp.wrap(uint64(updatedAt)));
-    }
-
-    function _money(PoolState memory s) private view {
-        uint256 owed = POOL.liability();
-        s.nav.cash = Wad.wrap(POOL.cash() * UNIT);
-        s.nav.liability = SWad.wrap(int256(owed));
-        s.nav.nav = s.nav.cash.signed() - s.nav.liability;
-        s.solvency = PoolMath.statement(s.nav.cash, Wad.wrap(0), Wad.wrap(owed), Wad.wrap(0));
-        s.totalShares = Wad.wrap(POOL.totalShares());
-        s.sharePrice = s.totalShares.isZero() ? Wad.wrap(1e18) : s.nav.nav.positive().divDown(s.totalShares);
-        s.worstStressNav = s.nav.nav;
-        s.freeLiquidity = s.nav.nav.positive();
     }
 
     /// @dev Traders' wallets are their accounts: the pool takes and pays quote with each trade.
@@ -76,40 +92,37 @@ contract ThirdPartyLens is IPoolLens {
         }
     }
 
-    function _expiries(PoolState memory s) private view returns (ExpiryState[] memory states) {
-        uint64[] memory times = POOL.expiries();
-        states = new ExpiryState[](times.length);
-        for (uint256 i; i < times.length; ++i) {
-            _expiry(states[i], times[i], s);
-        }
-    }
-
-    function _expiry(ExpiryState memory e, uint64 time, PoolState memory s) private view {
-        ThirdPartyPool.Board memory board = POOL.board(time);
-        (e.expiry, e.open, e.refreshedAt) = (Timestamp.wrap(time), true, s.time);
-        (e.settlement, e.scale) = (Wad.wrap(board.price), Wad.wrap(1e18));
-        e.liability = SWad.wrap(int256(POOL.boardValue(time)));
-        uint256 count = board.price == 0 && time > block.timestamp ? board.strikes.length : 0;
-        (e.strikes, e.vols, e.anchors, e.net) = (new Wad[](count), new Wad[](count), new Wad[](count), new SWad[](count));
+    function _fill(Board memory b, uint64 time, ThirdPartyPool.Board memory board) private view {
+        (b.expiry, b.refreshedAt) = (Timestamp.wrap(time), blockTime());
+        (b.settlement, b.scale) = (Wad.wrap(board.price), Wad.wrap(1e18));
+        b.liability = SWad.wrap(int256(POOL.boardValue(time)));
+        uint256 count = _quoted(time, board);
+        (b.strikes, b.vols, b.anchors, b.net) = (new Wad[](count), new Wad[](count), new Wad[](count), new SWad[](count));
+        (, Wad price,) = _feed();
         for (uint8 i; i < count; ++i) {
-            e.strikes[i] = Wad.wrap(board.strikes[i]);
-            e.vols[i] = e.anchors[i] = POOL.params().vol;
-            _greeks(e, s, i);
+            (b.strikes[i], b.vols[i]) = (Wad.wrap(board.strikes[i]), POOL.params().vol);
+            b.anchors[i] = b.vols[i];
+            BookGreeks memory g;
+            (b.net[i], g) = _greeks(price, time, board, i);
+            (b.delta, b.gamma, b.vega) = (b.delta + g.delta, b.gamma + g.gamma, b.vega + g.vega);
         }
     }
 
-    /// @dev From the pool's side: minus what its customers hold.
-    function _greeks(ExpiryState memory e, PoolState memory s, uint8 i) private view {
-        uint64 time = uint64(e.expiry.rawTime());
-        SWad calls = SWad.wrap(int256(POOL.open(POOL.key(time, i, true))));
+    function _quoted(uint64 time, ThirdPartyPool.Board memory board) private view returns (uint256) {
+        return board.price == 0 && time > block.timestamp ? board.strikes.length : 0;
+    }
+
+    /// @dev What customers hold of a strike, and its Greeks from the pool's side: minus theirs.
+    function _greeks(Wad price, uint64 time, ThirdPartyPool.Board memory board, uint8 i)
+        private
+        view
+        returns (SWad net, BookGreeks memory book)
+    {
         SWad puts = SWad.wrap(int256(POOL.open(POOL.key(time, i, false))));
-        e.net[i] = calls + puts;
+        net = SWad.wrap(int256(POOL.open(POOL.key(time, i, true)))) + puts;
         OptionGreeks memory g =
-            Black76.greeks(s.pushPrice.raw(), e.strikes[i].raw(), time - block.timestamp, e.vols[i].raw());
-        SWad delta = puts - e.net[i].mulWadS(g.callDelta);
-        (e.delta, s.greeks.delta) = (e.delta + delta, s.greeks.delta + delta);
-        (e.gamma, s.greeks.gamma) = (e.gamma - e.net[i].mulWadS(g.gamma), s.greeks.gamma - e.net[i].mulWadS(g.gamma));
-        (e.vega, s.greeks.vega) = (e.vega - e.net[i].mulWadS(g.vega), s.greeks.vega - e.net[i].mulWadS(g.vega));
-        s.greeks.theta = s.greeks.theta - e.net[i].mulS(g.theta);
+            Black76.greeks(price.raw(), board.strikes[i], time - block.timestamp, POOL.params().vol.raw());
+        (book.delta, book.gamma) = (puts - net.mulWadS(g.callDelta), -net.mulWadS(g.gamma));
+        (book.vega, book.theta) = (-net.mulWadS(g.vega), -net.mulS(g.theta));
     }
 }

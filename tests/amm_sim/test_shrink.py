@@ -139,9 +139,10 @@ def test_condition_reads_the_column_that_it_names(crash: Tape) -> None:
     with Stage(what) as stage:
         for step in what.steps:
             stage.play(step.time, step.calls)
-        request = {"to": readings[0].to, "data": "0x" + readings[0].data.hex(), "gas": "0x3938700"}
-        answer = bytes.fromhex(stage.chain.rpc.call("eth_call", request, "latest")[2:])
-    for column, reading in zip(columns, readings, strict=True):
+        asked = [{"to": r.to, "data": "0x" + r.data.hex(), "gas": "0x3938700"} for r in readings]
+        answers = stage.chain.rpc.strict([("eth_call", [each, "latest"]) for each in asked])
+    for column, reading, said in zip(columns, readings, answers, strict=True):
+        answer = bytes.fromhex(said[2:])
         word = answer[32 * reading.word : 32 * reading.word + 32]
         recorded = crash.table("pool")[column][-1]
         unit = 1 if isinstance(recorded, int) else 10**18

@@ -265,7 +265,8 @@ def test_dead_venue_reverts_nothing_else_records_shortfall_and_recovers(
     ):
         done = pool.send(role, function, *arguments)
         assert done.ok, (role, done.error)
-    assert pool.view("lens", "snapshot")
+    assert pool.view("lens", "signals")
+    assert pool.view("lens", "statement")
     assert pool.view("breaker", "mode") != Mode.NORMAL
     _revive(pool, code, SPOT * 0.85)
     assert pool.send("hedge", "hedge").ok

@@ -42,7 +42,7 @@ def test_create_address_any_nonce_is_where_the_chain_puts_it(chain: Chain, nonce
 
 def test_deploy_contracts_know_each_other(chain: Chain) -> None:
     deployment = deploy_protocol(chain, tables())
-    assert deployment.at(chain, "lens").call("snapshot")["accounts"] == 0
+    assert deployment.at(chain, "lens").call("statement")["accounts"] == 0
     assert deployment.unit == 10**12
 
 

@@ -59,6 +59,33 @@ def test_batch_error_stands_in_its_place_and_strict_raises_it(chain: Chain) -> N
         chain.rpc.strict([("eth_nothing", [])])
 
 
+def test_ahead_again_takes_in_what_was_asked_before() -> None:
+    """Answers come in the order of the requests, whoever takes his first."""
+
+    def echo(body: bytes) -> bytes:
+        return b"".join(
+            http(orjson.dumps([{"id": r["id"], "result": r["method"]} for r in orjson.loads(part)]))
+            for part in bodies(body)
+        )
+
+    for port in serve(echo):
+        rpc = Rpc(port)
+        first = rpc.ahead([[("a", [])], [("b", [])]])
+        assert first.take() == ["a"]
+        second = rpc.ahead([[("c", [])]])
+        third = rpc.ahead([[("d", [])]])
+        assert third.take() == ["d"]
+        assert second.take() == ["c"]
+        assert first.take() == ["b"]
+        assert rpc.batch([("e", [])]) == ["e"]
+        rpc.close()
+
+
+def bodies(received: bytes) -> list[bytes]:
+    """Bodies of the requests in one reading: ``serve`` cut the first head off."""
+    return [part.partition(b"\r\n\r\n")[2] or part for part in received.split(b"POST /")]
+
+
 def test_call_answer_in_pieces_is_joined() -> None:
     def slow(body: bytes) -> bytes:
         return http(orjson.dumps({"id": 0, "result": "x" * 3_000_000}))

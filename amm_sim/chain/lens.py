@@ -1,0 +1,167 @@
+"""What is read of a pool: signals, boards and accounts at once, the statement when it is wanted.
+
+Valuing the whole book takes the chain longer than everything else that is read. Few agents need it
+to decide, so nobody waits for it: it is asked for with the rest and taken when somebody looks, at
+the latest when the block is written down, which happens while the chain works on the next block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from amm_sim.chain.client import GAS, Chain
+from amm_sim.chain.codec import Function
+from amm_sim.chain.rpc import Request, RpcError
+from amm_sim.errors import ChainError
+
+GAS_LIMIT = hex(GAS)
+TOGETHER = 4
+"""Accounts in one view: more of them share what a call reads once, fewer leave Anvil's threads more
+to do side by side."""
+
+Value = TypeVar("Value")
+Exact = Mapping[str, Any]
+"""A decoded struct: integers as the chain has them."""
+
+
+class State(Mapping[str, Any]):
+    """The exact state of the pool after a block.
+
+    Args:
+        known: signals and boards.
+        names: fields of the statement.
+        rest: waits for the statement.
+    """
+
+    def __init__(
+        self, known: dict[str, Any], names: Sequence[str], rest: Callable[[], Exact]
+    ) -> None:
+        self._known, self._names, self._rest = known, names, rest
+
+    def __getitem__(self, key: str) -> Any:
+        known = self._known
+        if key not in known and key in self._names:
+            known.update(self._rest())
+        return known[key]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.fromkeys([*self._known, *self._names])
+
+    def __len__(self) -> int:
+        return len({*self._known, *self._names})
+
+
+class Lens:
+    """A deployed ``IPoolLens``: what to ask of it, and what its answers say."""
+
+    def __init__(self, chain: Chain, address: str, name: str = "PoolLens") -> None:
+        self._codec, self._address = chain.codec, address
+        signals, statement, boards, self._accounts = (
+            chain.function(name, view) for view in ("signals", "statement", "boards", "accounts")
+        )
+        self._signals, self._statement, self._boards = signals, statement, boards
+        self.signals, self.statement = (self._request(v.pack()) for v in (signals, statement))
+        self.stated = tuple(field for field, _ in statement.output.fields)
+        """Fields of the statement."""
+
+    def boards(self, expiries: Iterable[int] = ()) -> Request:
+        """A view of these boards; of all where none is named."""
+        return self._request(self._boards.pack(list(expiries)))
+
+    def accounts(self, addresses: Sequence[str]) -> list[Request]:
+        """A view for every few accounts: Anvil works on a batch in parallel."""
+        parts = [addresses[i : i + TOGETHER] for i in range(0, len(addresses), TOGETHER)]
+        return [self._request(self._accounts.pack(list(part))) for part in parts]
+
+    def signals_of(self, answer: Any) -> dict[str, Any]:
+        """Decoded signals.
+
+        Raises:
+            ChainError: the view failed.
+        """
+        found: dict[str, Any] = self._unpack(self._signals, answer)
+        return found
+
+    def statement_of(self, answer: Any) -> Exact:
+        """The decoded statement, likewise."""
+        found: Exact = self._unpack(self._statement, answer)
+        return found
+
+    def boards_of(self, answer: Any) -> list[dict[str, Any]]:
+        """Decoded boards, likewise."""
+        found: list[dict[str, Any]] = self._unpack(self._boards, answer)
+        return found
+
+    def accounts_of(self, answers: Sequence[Any]) -> list[Exact]:
+        """Decoded accounts, likewise."""
+        return [state for each in answers for state in self._unpack(self._accounts, each)]
+
+    def _request(self, data: bytes) -> Request:
+        call = {"to": self._address, "data": "0x" + data.hex(), "gas": GAS_LIMIT}
+        return "eth_call", [call, "latest"]
+
+    def _unpack(self, view: Function, answer: Any) -> Any:
+        if not isinstance(answer, RpcError):
+            return view.unpack(bytes.fromhex(answer[2:]))
+        said = answer.message
+        if answer.data:
+            said = str(self._codec.error(bytes.fromhex(answer.data[2:])))
+        raise ChainError(f"PoolLens.{view.name} failed: {said}")
+
+
+class Kept(Generic[Value]):
+    """What was made of a list of boards, as long as it is the same list."""
+
+    def __init__(self, make: Callable[[Any], Value]) -> None:
+        self._make = make
+        self._source: Any = None
+        self._made: Value | None = None
+
+    def __call__(self, source: Any) -> Value:
+        """Made now or kept from the last time."""
+        if self._made is None or source is not self._source:
+            self._source, self._made = source, self._make(source)
+        return self._made
+
+
+class Boards:
+    """The boards as they were last read: they change in transactions only.
+
+    Which of them take new positions also depends on the time: that comes with the signals.
+    """
+
+    def __init__(self) -> None:
+        self._listed: dict[int, dict[str, Any]] = {}
+        self._touched: set[int] = set()
+        self._open = -1
+        self._stated: list[dict[str, Any]] = []
+
+    def forget(self) -> None:
+        """Anything may have changed."""
+        self._listed.clear()
+
+    def touch(self, expiry: int) -> None:
+        """What may have is this board."""
+        self._touched.add(expiry)
+        if expiry not in self._listed:
+            self.forget()
+
+    def asked(self, lens: Lens) -> list[Request]:
+        """What to read: nothing where nothing may have changed."""
+        if self._listed and not self._touched:
+            return []
+        return [lens.boards(sorted(self._touched) if self._listed else ())]
+
+    def stated(self, fresh: Sequence[dict[str, Any]], bits: int) -> list[dict[str, Any]]:
+        """All boards with ``open``, after those that were asked for came in.
+
+        The same list as before where nothing changed.
+        """
+        self._listed.update((board["expiry"], board) for board in fresh)
+        self._touched.clear()
+        if fresh or bits != self._open:
+            self._open = bits
+            listed = enumerate(self._listed.values())
+            self._stated = [{**board, "open": bool(bits >> i & 1)} for i, board in listed]
+        return self._stated
