@@ -23,7 +23,7 @@ COLUMNS = (
     ("hedge cost", "hedge_cost", "{:,.0f}"),
     ("internalised", "hedge_internalised", "{:.1%}"),
     ("reducing", "reducing_share", "{:.1%}"),
-    ("max |delta| S", "largest_net_delta", "{:,.0f}"),
+    ("largest delta S", "largest_net_delta", "{:,.0f}"),
     ("shortfall", "largest_hedge_shortfall", "{:,.0f}"),
     ("LP loss", "lp_loss", "{:.2%}"),
     ("fees", "fees", "{:,.0f}"),

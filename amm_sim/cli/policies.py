@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from amm_sim.analyzers.policies import Row
 
 FOLDER = Path("scenarios/policies")
 NAMES = (
@@ -56,8 +60,14 @@ ORDINARY = ("calm", "jump", "crash")
     help="Of scenarios/policies; repeatable. Default calm, jump and crash.",
 )
 @click.option("--table-only", is_flag=True, help="Print what the ledgers know already.")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the tables here, too.")
 def policies(
-    paths: int, workers: int | None, out: Path, chosen: tuple[str, ...], table_only: bool
+    paths: int,
+    workers: int | None,
+    out: Path,
+    chosen: tuple[str, ...],
+    table_only: bool,
+    file: Path | None,
 ) -> None:
     """Run the hedging policies B0 to B6 on calm, jump and crash paths; print one table each.
 
@@ -69,11 +79,18 @@ def policies(
       amm-sim policies --paths 20 --workers 2
       amm-sim policies -s storm -s outage --paths 100
     """
+    from amm_sim.analyzers.policies import markdown
+
+    tables = {}
     for name in chosen:
         if not table_only:
             _run(name, paths, workers, out / name)
         if (out / name / "study.json").is_file():
-            click.echo(f"\n{name}\n\n{table(out / name, *SCENARIOS[name])}")
+            tables[name] = table(out / name, *SCENARIOS[name])
+            click.echo(f"\n{name}\n\n{markdown(tables[name])}")
+    if file is not None:
+        found = {name: [asdict(row) for row in rows] for name, rows in tables.items()}
+        file.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def _run(name: str, paths: int, workers: int | None, folder: Path) -> None:
@@ -92,12 +109,12 @@ def _run(name: str, paths: int, workers: int | None, folder: Path) -> None:
     run_study(loaded, {}, folder, request, Place(workers))
 
 
-def table(folder: Path, names: Sequence[str] = NAMES, against: Sequence[int] = FIELD) -> str:
+def table(folder: Path, names: Sequence[str] = NAMES, against: Sequence[int] = FIELD) -> list[Row]:
     """The table of a study's folder."""
-    from amm_sim.analyzers.policies import markdown, rows
+    from amm_sim.analyzers.policies import rows
     from amm_sim.engine import ledger
 
     points = [p["point"] for p in json.loads((folder / "study.json").read_text())["points"]]
     known = ledger.read(folder / "ledger.jsonl").results
     found = [[r for (p, _), r in sorted(known.items()) if p == point] for point in points]
-    return markdown(rows(names, found, against))
+    return rows(names, found, against)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from amm_sim import scenario
-from amm_sim.analyzers.policies import COLUMNS
+from amm_sim.analyzers.policies import COLUMNS, Row, markdown
 from amm_sim.cli import cli
 from amm_sim.cli.policies import FOLDER, SCENARIOS
 from amm_sim.types import PathResult
@@ -36,9 +36,13 @@ def written(folder: Path, points: int) -> None:
 def test_table_only_prints_the_scenarios_asked_for_against_their_own_base(tmp_path: Path) -> None:
     for name in ("storm", "outage"):
         written(tmp_path / name, len(SCENARIOS[name][0]))
-    words = ["policies", "--table-only", "--out", str(tmp_path), "-s", "outage"]
-    done = CliRunner().invoke(cli, words)
+    file = tmp_path / "tables.json"
+    words = ["policies", "--table-only", "--out", tmp_path, "-s", "outage", "--json", file]
+    done = CliRunner().invoke(cli, [str(word) for word in words])
     assert done.exit_code == 0, done.output
+    assert [row["policy"] for row in json.loads(file.read_text())["outage"]] == list(
+        SCENARIOS["outage"][0]
+    )
     rows = {line.split("|")[1].strip(): line for line in done.output.splitlines() if "%" in line}
     assert list(rows) == list(SCENARIOS["outage"][0])
     # both fail: 2 % and 4 % against 0 and 0; Student's 12.706 times 1.4142 % / sqrt(2)
@@ -54,3 +58,10 @@ def test_every_scenario_of_the_table_has_a_name_and_a_base_for_each_point(name: 
     points = scenario.load(ROOT / FOLDER / f"{name}.toml").raw["sweep"]["points"]
     assert len(points) == len(names) == len(against)
     assert all(0 <= index < len(names) for index in against)
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_published_tables_are_the_committed_results(name: str) -> None:
+    rows = json.loads((ROOT / "benchmarks" / "policies.json").read_text())[name]
+    text = markdown([Row(row["policy"], row["cells"]) for row in rows])
+    assert text in (ROOT / "docs" / "policies.md").read_text()

@@ -42,4 +42,5 @@ def test_sandwich_profit_is_within_the_configured_slippage(tape: Tape) -> None:
     assert legs is not None
     uniswap = tape.manifest["addresses"]["uniswap"]
     there = legs.filter(pl.col("venue") == uniswap)["size"].cast(pl.Float64).abs().sum()
+    assert float(there) > 1.0  # it did trade between the attacker's swaps
     assert sandwich_profit(tape) <= 0.003 * 1000.0 * 1.2 * float(there) + 1e-6
