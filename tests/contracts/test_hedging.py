@@ -294,7 +294,7 @@ CALL = 21_064
 
 
 def test_hedge_gas_within_budget(ticking: Chain) -> None:
-    """One hedge 200k, and 250k when margin moves; to learn that nothing is due 40k, at any number of
+    """One hedge 200k, 250k when margin moves; to learn that nothing is due 40k, at any number of
     expiries."""
     pool = Pool(ticking)
     assert pool.send("hedge", "sync").ok
