@@ -224,7 +224,8 @@ library DualCost {
             uint256 quartic = (58 << 64) + 9 * (s2 * s2 >> 64);
             uint256 power = (a * a) >> 64;
             power = (((power * power) >> 64) * FixedPointMathLib.abs(d)) >> 64;
-            return ((x.size * power) >> 64) * quartic / 120 + 1;
+            // below 2^67 2^64 2^89; shifted last, since the first two alone may be less than a lot
+            return (x.size * power * (quartic / 120) >> 64) + 1;
         }
     }
 
