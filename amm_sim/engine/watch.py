@@ -37,6 +37,14 @@ class Sight:
     spot: float
     exposed: bool
     """Whether it has shorts or is in auction."""
+    reach: float
+    """Move of spot after which it is read again."""
+    wait: float
+    """Seconds after which it is."""
+
+    def due(self, time: int, spot: float) -> bool:
+        """Whether it is to be read again."""
+        return abs(spot - self.spot) > self.reach or time - self.time >= self.wait
 
 
 class Watch:
@@ -61,7 +69,7 @@ class Watch:
         known = [
             a
             for a, sight in self._sights.items()
-            if _due(sight, time, spot) and (a in asked or self._cares(sight))
+            if (a in asked or self._cares(sight)) and (sight is None or sight.due(time, spot))
         ]
         return mine + known
 
@@ -69,7 +77,9 @@ class Watch:
         """Fresh views."""
         for view in views:
             exposed = view.auction_started > 0 or any(leg.size < 0.0 for leg in view.legs)
-            self._sights[view.address] = Sight(view, time, spot, exposed)
+            patience = _patience(view, exposed)
+            reach, wait = patience * MOVE * spot, patience * AGE
+            self._sights[view.address] = Sight(view, time, spot, exposed, reach, wait)
 
     def view(self, address: str) -> AccountView | None:
         """What is known of an account."""
@@ -85,20 +95,11 @@ class Watch:
         return self._shorts and (sight is None or sight.exposed)
 
 
-def _due(sight: Sight | None, time: int, spot: float) -> bool:
-    if sight is None:
-        return True
-    patience = _patience(sight)
-    moved = abs(spot - sight.spot) > patience * MOVE * sight.spot
-    return patience == 0.0 or moved or time - sight.time >= patience * AGE
-
-
-def _patience(sight: Sight) -> float:
+def _patience(view: AccountView, exposed: bool) -> float:
     """How much may change before another look, in multiples of MOVE and AGE."""
-    view = sight.view
     if view.auction_started > 0:
         return 0.0
-    if not sight.exposed:
+    if not exposed:
         return CALM
     margin = view.maintenance_margin
     distance = view.equity / margin - 1.0 if margin > 0.0 else SAFE - 1.0

@@ -112,7 +112,8 @@ def test_hung_anvil_in_a_run_is_a_chain_error_and_loses_nothing(tmp_path: Path) 
     def hang(progress: object) -> None:
         if getattr(progress, "done", 0) == 5:
             chain = prepared[0].chain
-            chain.rpc._socket.settimeout(0.5)
+            for connection in (chain.rpc, *chain._others):
+                connection._socket.settimeout(0.5)
             os.kill(chain.anvil.pid, signal.SIGSTOP)
 
     with pytest.raises(ChainError, match="hangs"):
