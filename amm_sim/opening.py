@@ -167,7 +167,7 @@ class Opening:
             calls += [
                 Transaction(actor.address, each, approve(book[role], UNLIMITED))
                 for each in (token, book["quote"])
-                for role in ("desk", self.pool.deployment.venues.get("fillers", ""))
+                for role in ("desk", "collateral", self.pool.deployment.venues.get("fillers", ""))
                 if role in book
             ]
         if self.scenario.pool.insurance > 0:
@@ -177,7 +177,7 @@ class Opening:
         return calls
 
     def _spot_holders(self) -> list[tuple[str, Actor, float]]:
-        """The underlying's token and who starts with some; nobody where nothing trades it."""
+        """The underlying's token and who starts with some; nobody where nothing takes it."""
         token = self.pool.deployment.addresses.get("underlying")
         if token is None:
             return []

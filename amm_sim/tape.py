@@ -67,6 +67,7 @@ POOL: dict[str, Any] = {
     "liability": EXACT,
     "uncovered": EXACT,
     "settled_owed": EXACT,
+    "underlying": EXACT,  # taken for debts and not sold, less the haircut: part of nav
     "nav": EXACT,
     "assets": EXACT,
     "short_receivable": EXACT,
@@ -95,6 +96,8 @@ POOL: dict[str, Any] = {
     "pending_deposits": EXACT,
     "pending_withdrawals": EXACT,
     "total_balances": EXACT,
+    "total_units": EXACT,  # underlying of all accounts
+    "stock": EXACT,  # underlying that the pool took for debts
     "accounts": pl.Int64,
     "live_insolvent": pl.Int64,
 }
@@ -145,6 +148,8 @@ ACCOUNTS: dict[str, Any] = {
     "agent": pl.String,  # "" of an address that no agent has
     "address": pl.String,
     "balance": EXACT,
+    "units": EXACT,  # underlying in the account
+    "credit": EXACT,  # what it counts for in the equity
     "mark": EXACT,
     "equity": EXACT,
     "initial_margin": EXACT,
@@ -154,6 +159,7 @@ ACCOUNTS: dict[str, Any] = {
     "auction_insolvent": pl.Boolean,
     "lp_shares": EXACT,
     "wallet": EXACT,  # quote outside the protocol
+    "underlying_wallet": EXACT,  # likewise underlying, where it is taken as collateral
     "series": pl.List(pl.Int64),
     "sizes": pl.List(pl.Float64),  # + long, - short
 }
@@ -162,6 +168,7 @@ AGENTS: dict[str, Any] = {
     "kind": pl.String,
     "address": pl.String,
     "capital": pl.Float64,
+    "underlying": pl.Float64,  # that it came with
     "gas_paid": pl.Float64,  # quote, over the run
 }
 TABLES: dict[str, dict[str, Any]] = {

@@ -150,7 +150,7 @@ def margins(pool: Pool, boards: Sequence[int]) -> dict[str, int]:
         for is_call in (True, False)
     ]
     return {
-        f"margin of {name}": execution(pool, "margin", "marginFor", few, 100 * WAD, 2000 * WAD)
+        f"margin of {name}": execution(pool, "margin", "marginFor", few, 100 * WAD, 0, 2000 * WAD)
         for name, few in (("1 leg", legs[:1]), ("8 legs", legs))
     }
 

@@ -13,8 +13,8 @@ import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {AuctionMath} from "./libraries/AuctionMath.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
-import {AuctionParams, MarginParams} from "./types/Params.sol";
-import {Addresses, Auction, BidPreview, Leg, MarginView, Mode, OracleView} from "./types/Types.sol";
+import {AuctionParams} from "./types/Params.sol";
+import {Addresses, Auction, BidPreview, MarginView, Mode, OracleView} from "./types/Types.sol";
 import {ONE, SWad, Seconds, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
 contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
@@ -26,11 +26,10 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     struct Case {
         AuctionParams p;
         Wad spot;
+        SWad worth; // of legs, balance and underlying to who takes them over: underlying counts in full, at its low price
         Auction auction; // as it stands after it may have turned insolvent
         bool turned;
-        Leg[] legs;
         MarginView margin;
-        Wad fixed_; // part of the buffer margin that does not shrink with the positions
     }
 
     /// @dev An Auction in one slot.
@@ -79,21 +78,22 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     // ------------------------------------------------------------ start and end
 
     function start(address account) external nonReentrant {
-        _price();
+        OracleView memory seen = _look();
         Auction memory a = auctionOf(account);
-        if (_isLive(a)) return _turn(account, a);
+        if (_isLive(a)) return _turn(account, a, seen.low);
         (bool below, MarginView memory m) = MARGIN.liquidatable(account);
         if (!below) revert Healthy(account, m.equity, m.maintenanceMargin);
-        bool insolvent = params().isInsolvent(m.equity, Wad.wrap(0));
+        bool insolvent = params().isInsolvent(AuctionMath.worth(m, seen.low), Wad.wrap(0));
         _put(account, Auction(blockTime(), insolvent, a.nonce + 1, Wad.wrap(0)));
         if (insolvent) ++liveInsolvent;
         emit AuctionStarted(account, m.equity, m.maintenanceMargin, insolvent);
     }
 
     /// @dev Start on a live solvent auction: only to turn it insolvent.
-    function _turn(address account, Auction memory a) private {
+    function _turn(address account, Auction memory a, Wad low) private {
         MarginView memory m = MARGIN.marginOf(account);
-        if (a.insolvent || !params().isInsolvent(m.equity, a.received)) revert AuctionLive(account);
+        SWad worth = AuctionMath.worth(m, low);
+        if (a.insolvent || !params().isInsolvent(worth, a.received)) revert AuctionLive(account);
         (a.insolvent, a.startedAt) = (true, blockTime());
         _put(account, a);
         _countTurn(account, m.equity);
@@ -122,7 +122,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     function bid(address account, Wad fraction, SWad limit, uint32 expectedNonce) external nonReentrant {
         if (msg.sender == account) revert SelfBid(account);
-        Case memory c = _case(account, _price());
+        Case memory c = _case(account, _look());
         if (c.auction.nonce != expectedNonce) revert WrongNonce(c.auction.nonce, expectedNonce);
         if (_isHealthy(c.margin)) revert Healthy(account, c.margin.equity, c.margin.maintenanceMargin);
         BidPreview memory b = _preview(c, fraction);
@@ -136,30 +136,20 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     }
 
     function preview(address account, Wad fraction) external view returns (BidPreview memory) {
-        Case memory c = _case(account, ORACLE.read().price);
+        Case memory c = _case(account, ORACLE.read());
         return _isHealthy(c.margin) ? _nothing(c) : _preview(c, fraction);
     }
 
-    function _case(address account, Wad spot) private view returns (Case memory c) {
-        c.spot = spot;
+    function _case(address account, OracleView memory seen) private view returns (Case memory c) {
+        c.spot = seen.price;
         c.auction = auctionOf(account);
         if (!_isLive(c.auction)) revert NoAuction(account);
         c.p = params();
-        c.legs = MARKET.legsOf(account);
-        c.margin = MARGIN.marginFor(c.legs, MARKET.balanceOf(account), spot);
-        c.turned = !c.auction.insolvent && c.p.isInsolvent(c.margin.equity, c.auction.received);
+        (Wad balance, Wad units) = MARKET.fundsOf(account);
+        c.margin = MARGIN.marginFor(MARKET.legsOf(account), balance, units, c.spot);
+        c.worth = AuctionMath.worth(c.margin, seen.low);
+        c.turned = !c.auction.insolvent && c.p.isInsolvent(c.worth, c.auction.received);
         if (c.turned) (c.auction.insolvent, c.auction.startedAt) = (true, blockTime());
-        c.fixed_ = _fixed(c.legs);
-    }
-
-    function _fixed(Leg[] memory legs) private view returns (Wad) {
-        uint256 shorts;
-        for (uint256 i; i < legs.length; ++i) {
-            if (legs[i].size.isNegative()) ++shorts;
-        }
-        MarginParams memory p = MARGIN.params();
-        Wad charge = Wad.wrap(p.positionCharge.raw() * shorts);
-        return charge + charge.mulUp(p.buffer);
     }
 
     function _nothing(Case memory c) private view returns (BidPreview memory b) {
@@ -169,7 +159,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     function _preview(Case memory c, Wad fraction) private view returns (BidPreview memory b) {
         b = _nothing(c);
-        Wad estate = AuctionMath.estate(c.margin.equity, c.auction.received);
+        Wad estate = AuctionMath.estate(c.worth, c.auction.received);
         b.maxFraction = _maxFraction(c, b, estate);
         b.fraction = fraction.minWad(b.maxFraction);
         if (b.insolvent) _setBounty(c, b);
@@ -178,11 +168,12 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     function _maxFraction(Case memory c, BidPreview memory b, Wad estate) private pure returns (Wad) {
         if (b.insolvent || c.margin.mark.absS() < c.p.dust) return Wad.wrap(ONE);
-        return AuctionMath.maxFraction(c.margin, c.fixed_, estate, b.discountedPrice);
+        return AuctionMath.maxFraction(c.margin, c.worth, estate, b.discountedPrice);
     }
 
     function _setBounty(Case memory c, BidPreview memory b) private view {
-        Wad bounty = c.p.bounty(c.margin, b.fraction, _elapsed(c.auction)).minWad(INSURANCE.balance());
+        Wad full = (c.margin.maintenanceMargin.signed() - c.worth).positive();
+        Wad bounty = c.p.bounty(full, b.fraction, _elapsed(c.auction)).minWad(INSURANCE.balance());
         b.payment = -Wad.wrap(bounty.raw().floorUnit(UNIT)).signed();
     }
 
@@ -210,7 +201,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     // ------------------------------------------------------------ the pool closes
 
     function closeInsolvent(address account) external nonReentrant {
-        _price();
+        _look();
         Auction memory a = auctionOf(account);
         if (!_isLive(a)) revert NoAuction(account);
         AuctionParams memory p = params();
@@ -226,11 +217,10 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------ small things
 
-    /// @dev The oracle's price. No mode stops a liquidation, only the lack of any live feed.
-    function _price() private view returns (Wad) {
-        OracleView memory seen = ORACLE.read();
+    /// @dev What the oracle says. No mode stops a liquidation, only the lack of any live feed.
+    function _look() private view returns (OracleView memory seen) {
+        seen = ORACLE.read();
         if (seen.confidence.isZero()) revert ModeForbids(Mode.FROZEN);
-        return seen.price;
     }
 
     function _isLive(Auction memory a) private pure returns (bool) {

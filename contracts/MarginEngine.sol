@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
 import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
 import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
-import {Black76} from "./libraries/Black76.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
-import {Packing} from "./libraries/Packing.sol";
+import {Marks} from "./libraries/Marks.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {StressMath} from "./libraries/StressMath.sol";
 import {MarginParams} from "./types/Params.sol";
@@ -16,11 +16,13 @@ import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol"
 
 contract MarginEngine is IMarginEngine {
     using MarginMath for MarginMath.Group;
-    using Packing for uint256;
 
     /// @dev Sums over an account's expiries.
     struct Sum {
-        bool shorts;
+        uint256 shorts; // legs
+        Wad units; // of underlying
+        uint256 credit; // what they count for
+        uint256 pledge; // their worth less the haircut, whatever they cover
         int256 mark;
         uint256 initial;
         uint256 buffer;
@@ -30,11 +32,9 @@ contract MarginEngine is IMarginEngine {
         uint256 count;
     }
 
-    uint256 private constant MAX_STRIKES = 12; // of an expiry
-    uint256 private constant LOTS = ONE / Packing.LOT; // in a contract
-
     /// @dev A guard that never had a price says 0: views answer all the same.
     Wad private constant LEAST_SPOT = Wad.wrap(1);
+    uint256 private constant LEAST_PERCENT = 70; // lowest spot of a stress node
 
     IOracleGuard private immutable ORACLE;
     IGreekLedger private immutable LEDGER;
@@ -55,6 +55,7 @@ contract MarginEngine is IMarginEngine {
     Wad private immutable TAIL_UP;
     Wad private immutable TAIL_DOWN_WEIGHT;
     Wad private immutable TAIL_UP_WEIGHT;
+    Wad private immutable HAIRCUT;
 
     constructor(Addresses memory book, MarginParams memory p) {
         ParamBounds.check(p);
@@ -69,6 +70,7 @@ contract MarginEngine is IMarginEngine {
         (VOL_UP, VOL_DOWN, VOL_UP_FLOOR) = (p.volUp, p.volDown, p.volUpFloor);
         (TAIL_DOWN, TAIL_UP) = (p.tailDown, p.tailUp);
         (TAIL_DOWN_WEIGHT, TAIL_UP_WEIGHT) = (p.tailDownWeight, p.tailUpWeight);
+        HAIRCUT = p.haircut;
     }
 
     function params() public view returns (MarginParams memory p) {
@@ -79,78 +81,97 @@ contract MarginEngine is IMarginEngine {
         (p.volUp, p.volDown, p.volUpFloor) = (VOL_UP, VOL_DOWN, VOL_UP_FLOOR);
         (p.tailDown, p.tailUp) = (TAIL_DOWN, TAIL_UP);
         (p.tailDownWeight, p.tailUpWeight) = (TAIL_DOWN_WEIGHT, TAIL_UP_WEIGHT);
+        p.haircut = HAIRCUT;
     }
 
     // ------------------------------------------------------------ requirements
 
     function marginOf(address account) external view returns (MarginView memory) {
-        return _margin(MARKET.legsOf(account), MARKET.balanceOf(account), ORACLE.read().price);
+        (Wad balance, Wad units) = MARKET.fundsOf(account);
+        return _margin(MARKET.legsOf(account), balance, units, ORACLE.read().price);
     }
 
-    function marginFor(Leg[] calldata legs, Wad balance, Wad spot) external view returns (MarginView memory) {
-        return _margin(legs, balance, spot);
+    function marginFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
+        external
+        view
+        returns (MarginView memory)
+    {
+        return _margin(legs, balance, units, spot);
     }
 
     function liquidatable(address account) external view returns (bool below, MarginView memory state) {
         OracleView memory seen = ORACLE.read();
         Leg[] memory legs = MARKET.legsOf(account);
-        Wad balance = MARKET.balanceOf(account);
-        state = _margin(legs, balance, seen.price);
+        (Wad balance, Wad units) = MARKET.fundsOf(account);
+        state = _margin(legs, balance, units, seen.price);
         below = !OFF && _below(state);
-        if (below && seen.low < seen.price) below = _below(_margin(legs, balance, seen.low));
-        if (below && seen.high > seen.price) below = _below(_margin(legs, balance, seen.high));
+        if (below && seen.low < seen.price) below = _below(_margin(legs, balance, units, seen.low));
+        if (below && seen.high > seen.price) below = _below(_margin(legs, balance, units, seen.high));
     }
 
-    function exposureFor(Leg[] calldata legs, Wad balance, Wad spot)
+    function exposureFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
         external
         view
         returns (Wad current, Wad[8] memory nodes)
     {
-        return _exposure(_sum(legs, spot, false), balance);
+        (, current, nodes) = _assess(legs, balance, units, spot, spot, false);
     }
 
-    function assess(Leg[] calldata legs, Wad balance, Wad spot)
+    function assess(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
         external
         view
         returns (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes)
     {
-        Sum memory sum = _sum(legs, spot, !OFF);
+        Wad low = units.isZero() ? spot : ORACLE.read().low.minWad(spot);
+        (state, current, nodes) = _assess(legs, balance, units, spot, low, !OFF);
+        ok = OFF || _shortLegs(legs) == 0 || state.equity >= state.initialMargin.signed();
+    }
+
+    function _assess(Leg[] memory legs, Wad balance, Wad units, Wad spot, Wad low, bool margins)
+        private
+        view
+        returns (MarginView memory state, Wad current, Wad[8] memory nodes)
+    {
+        Sum memory sum = _sum(legs, units, spot, low, margins);
         state = _view(sum, balance);
-        ok = OFF || !sum.shorts || state.equity >= state.initialMargin.signed();
         (current, nodes) = _exposure(sum, balance);
     }
 
-    function _margin(Leg[] memory legs, Wad balance, Wad spot) private view returns (MarginView memory) {
-        return _view(_sum(legs, spot, !OFF), balance);
+    function _margin(Leg[] memory legs, Wad balance, Wad units, Wad spot) private view returns (MarginView memory) {
+        return _view(_sum(legs, units, spot, spot, !OFF), balance);
     }
 
     function _below(MarginView memory state) private pure returns (bool) {
         return state.equity < state.maintenanceMargin.signed();
     }
 
-    function _view(Sum memory sum, Wad balance) private pure returns (MarginView memory state) {
-        state.balance = balance;
+    function _view(Sum memory sum, Wad balance) private view returns (MarginView memory state) {
+        (state.balance, state.units, state.credit) = (balance, sum.units, Wad.wrap(sum.credit));
         state.mark = SWad.wrap(sum.mark);
-        state.equity = balance.signed() - state.mark;
-        if (!sum.shorts) return state;
+        state.equity = (balance + state.credit).signed() - state.mark;
+        if (sum.shorts == 0) return state;
         state.initialMargin = Wad.wrap(sum.initial);
         state.bufferMargin = Wad.wrap(sum.buffer);
         state.maintenanceMargin = Wad.wrap(sum.maintenance);
+        Wad charge = Wad.wrap(POSITION_CHARGE.raw() * sum.shorts);
+        state.charge = charge + charge.mulUp(BUFFER);
     }
 
-    /// @dev The nodes are priced only if the balance might not cover one of them.
+    /// @dev The nodes are priced only if the collateral might not cover one of them.
     function _exposure(Sum memory sum, Wad balance) private pure returns (Wad current, Wad[8] memory nodes) {
         int256 cover = balance.signed().rawS();
-        current = SWad.wrap(sum.mark - cover).positive();
-        if (!sum.shorts) return (current, nodes);
+        int256 pledge = int256(sum.pledge);
+        current = SWad.wrap(sum.mark - cover - pledge).positive();
+        if (sum.shorts == 0) return (current, nodes);
         StressMath.State[] memory states = _stressStates(sum);
-        if (_covered(sum, states, balance.raw())) return (current, nodes);
+        if (_covered(sum, states, balance.raw() + sum.pledge * LEAST_PERCENT / 100)) return (current, nodes);
         int256[8] memory debts;
         for (uint256 i; i < sum.count; ++i) {
             _addNodes(debts, sum.groups[i].nodeDebts(states[i]));
         }
         for (uint256 i; i < 8; ++i) {
-            nodes[i] = SWad.wrap(debts[i] + sum.fixed_ - cover).positive();
+            int256 held = cover + pledge * int256(StressMath.percent(i)) / 100;
+            nodes[i] = SWad.wrap(debts[i] + sum.fixed_ - held).positive();
         }
     }
 
@@ -161,12 +182,12 @@ contract MarginEngine is IMarginEngine {
         }
     }
 
-    function _covered(Sum memory sum, StressMath.State[] memory states, uint256 balance) private pure returns (bool) {
+    function _covered(Sum memory sum, StressMath.State[] memory states, uint256 least) private pure returns (bool) {
         uint256 bound = SWad.wrap(sum.fixed_).positive().raw();
         for (uint256 i; i < sum.count; ++i) {
             bound += sum.groups[i].nodeBound(states[i]);
         }
-        return bound <= balance;
+        return bound <= least;
     }
 
     function _addNodes(int256[8] memory sum, int256[8] memory debts) private pure {
@@ -177,10 +198,22 @@ contract MarginEngine is IMarginEngine {
 
     // ------------------------------------------------------------ sums over expiries
 
-    function _sum(Leg[] memory legs, Wad spot, bool margins) private view returns (Sum memory sum) {
-        sum.shorts = _hasShorts(legs);
+    /// @dev low: what a unit of underlying is worth.
+    function _sum(Leg[] memory legs, Wad units, Wad spot, Wad low, bool margins)
+        private
+        view
+        returns (Sum memory sum)
+    {
+        sum.shorts = _shortLegs(legs);
         sum.groups = new MarginMath.Group[](legs.length);
-        MarginParams memory p = params();
+        _addGroups(sum, legs, spot);
+        if (!units.isZero()) _addUnits(sum, units, spot, low);
+        if (margins && sum.shorts != 0) _addRequirements(sum, params());
+        else _addMarks(sum);
+        sum.mark += sum.fixed_;
+    }
+
+    function _addGroups(Sum memory sum, Leg[] memory legs, Wad spot) private view {
         uint256 seen; // bit i: leg i is already in a group
         for (uint256 i; i < legs.length; ++i) {
             if (seen >> i & 1 == 1) continue;
@@ -188,19 +221,62 @@ contract MarginEngine is IMarginEngine {
             uint256 members = _members(legs, i, expiry);
             seen |= members;
             if (_isSettled(legs[i].id, expiry)) _addSettled(sum, legs, members);
-            else _addGroup(sum, _group(legs, members, expiry, spot), p, margins && sum.shorts);
+            else sum.groups[sum.count++] = _group(legs, members, expiry, spot);
         }
-        sum.mark += sum.fixed_;
     }
 
-    function _addGroup(Sum memory sum, MarginMath.Group memory g, MarginParams memory p, bool margins) private pure {
-        sum.groups[sum.count++] = g;
-        if (margins) _addRequirement(sum, g.requirement(p));
-        else sum.mark += g.mark();
+    /// @dev Cover in units at `spot`; where there is nothing to stand behind, the underlying counts for its pledge.
+    function _addUnits(Sum memory sum, Wad units, Wad spot, Wad low) private view {
+        uint256 kept = ONE - HAIRCUT.raw();
+        sum.units = units;
+        sum.pledge = units.raw() * kept / ONE * low.raw() / ONE;
+        if (sum.count == 0 || spot.isZero()) {
+            sum.credit = sum.pledge;
+            return;
+        }
+        _sortByExpiry(sum);
+        uint256 left = units.raw();
+        for (uint256 i; i < sum.count; ++i) {
+            uint256 cover = FixedPointMathLib.min(left, sum.groups[i].callsSold());
+            sum.groups[i].cover = cover;
+            left -= cover;
+        }
+        sum.groups[0].cover += left * kept / ONE;
+        if (low == spot) return;
+        for (uint256 i; i < sum.count; ++i) {
+            sum.groups[i].cover = sum.groups[i].cover * low.raw() / spot.raw();
+        }
+    }
+
+    /// @dev The order of an account's legs must not matter to what its underlying covers.
+    function _sortByExpiry(Sum memory sum) private pure {
+        for (uint256 i = 1; i < sum.count; ++i) {
+            MarginMath.Group memory g = sum.groups[i];
+            uint256 k = i;
+            for (; k != 0 && sum.groups[k - 1].secondsLeft > g.secondsLeft; --k) {
+                sum.groups[k] = sum.groups[k - 1];
+            }
+            sum.groups[k] = g;
+        }
+    }
+
+    function _addMarks(Sum memory sum) private pure {
+        for (uint256 i; i < sum.count; ++i) {
+            MarginMath.Group memory g = sum.groups[i];
+            sum.mark += g.mark();
+            sum.credit += g.cover * g.spot / ONE;
+        }
+    }
+
+    function _addRequirements(Sum memory sum, MarginParams memory p) private pure {
+        for (uint256 i; i < sum.count; ++i) {
+            _addRequirement(sum, sum.groups[i].requirement(p));
+        }
     }
 
     function _addRequirement(Sum memory sum, MarginMath.Requirement memory r) private pure {
         sum.mark += r.mark;
+        sum.credit += r.credit;
         sum.initial += r.initial;
         sum.buffer += r.buffer;
         sum.maintenance += r.maintenance;
@@ -252,76 +328,19 @@ contract MarginEngine is IMarginEngine {
         }
     }
 
-    function _hasShorts(Leg[] memory legs) private pure returns (bool) {
+    function _shortLegs(Leg[] memory legs) private pure returns (uint256 count) {
         for (uint256 i; i < legs.length; ++i) {
-            if (legs[i].size.isNegative()) return true;
+            if (legs[i].size.isNegative()) ++count;
         }
-        return false;
     }
 
     // ------------------------------------------------------------ values
 
     function closeCost(Leg[] calldata legs, Wad spot, Wad volFactor) external view returns (SWad) {
-        int256 cost;
-        for (uint256 i; i < legs.length; ++i) {
-            bool short = legs[i].size.isNegative();
-            cost += -legs[i].size.mulWadS(_valueAt(legs[i].id, spot, short ? volFactor : Wad.wrap(ONE * ONE / volFactor.raw()))).rawS();
-        }
-        return SWad.wrap(cost);
-    }
-
-    function _valueAt(SeriesId id, Wad spot, Wad volFactor) private view returns (Wad) {
-        Timestamp expiry = id.expiryOf();
-        uint256[] memory index = new uint256[](1);
-        index[0] = id.strikeIndexOf();
-        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.volsAt(expiry, index);
-        uint256 left = expiry.since(blockTime());
-        uint256 vol = vols[0].mulDown(volFactor).raw();
-        (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[0].raw(), left, vol);
-        return Wad.wrap(id.isCallOf() ? call : put);
+        return Marks.closeCost(LEDGER, legs, spot, volFactor);
     }
 
     function openMarks(Wad spot) external view returns (Wad longs, Wad shorts) {
-        Timestamp[] memory expiries = LEDGER.expiries();
-        spot = spot.maxWad(LEAST_SPOT);
-        for (uint256 i; i < expiries.length; ++i) {
-            (Wad long, Wad short) = _marksOf(expiries[i], spot);
-            (longs, shorts) = (longs + long, shorts + short);
-        }
-    }
-
-    /// @dev What the pool owes is rounded up, what it is owed down. Only strikes that somebody holds are priced.
-    function _marksOf(Timestamp expiry, Wad spot) private view returns (Wad long, Wad short) {
-        uint256[] memory words = MARKET.interestOf(expiry, MAX_STRIKES);
-        uint256[] memory held = _held(words);
-        if (held.length == 0) return (long, short);
-        (Wad[] memory strikes, Wad[] memory vols) = LEDGER.volsAt(expiry, held);
-        uint256 left = expiry.since(blockTime());
-        for (uint256 i; i < held.length; ++i) {
-            uint256 word = words[held[i]];
-            (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[i].raw(), left, vols[i].raw());
-            long = long + _sizeUp(word.longLots(true), call) + _sizeUp(word.longLots(false), put);
-            short = short + _sizeDown(word.shortLots(true), call) + _sizeDown(word.shortLots(false), put);
-        }
-    }
-
-    /// @dev Indices of the words that are not zero.
-    function _held(uint256[] memory words) private pure returns (uint256[] memory indices) {
-        uint256 n;
-        indices = new uint256[](words.length);
-        for (uint256 i; i < words.length; ++i) {
-            if (words[i] != 0) indices[n++] = i;
-        }
-        assembly ("memory-safe") {
-            mstore(indices, n)
-        }
-    }
-
-    function _sizeUp(uint256 lots, uint256 price) private pure returns (Wad) {
-        return Wad.wrap((lots * price + LOTS - 1) / LOTS);
-    }
-
-    function _sizeDown(uint256 lots, uint256 price) private pure returns (Wad) {
-        return Wad.wrap(lots * price / LOTS);
+        return Marks.openMarks(LEDGER, MARKET, spot.maxWad(LEAST_SPOT));
     }
 }

@@ -8,10 +8,11 @@ import {Settlement} from "./base/Settlement.sol";
 import {TradeRules} from "./TradeRules.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {ExactTransfer} from "./libraries/ExactTransfer.sol";
+import {Expiries} from "./libraries/Expiries.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {MarketParams} from "./types/Params.sol";
-import {Addresses, Mode, OracleView, TradeResult} from "./types/Types.sol";
-import {SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
+import {Addresses, TradeResult} from "./types/Types.sol";
+import {SWad, SeriesId, Timestamp, Wad} from "./types/Units.sol";
 
 contract OptionMarket is Liquidation {
     using ExactTransfer for address;
@@ -45,12 +46,8 @@ contract OptionMarket is Liquidation {
 
     function list(Timestamp expiry, Wad[] calldata strikes) external nonReentrant {
         if (msg.sender != LISTER) revert OnlyLister(msg.sender);
-        if (expiry <= blockTime()) revert BadExpiry(expiry, blockTime());
-        Wad impact = RULES.impact();
-        SURFACE.list(expiry, strikes);
-        LEDGER.list(expiry, strikes, impact);
+        Expiries.list(SURFACE, LEDGER, expiry, strikes, RULES.impact());
         _live.push(expiry);
-        emit ExpiryListed(expiry, strikes, impact);
     }
 
     // ------------------------------------------------------------ quote in and out
@@ -62,7 +59,7 @@ contract OptionMarket is Liquidation {
         _enlist(msg.sender);
         _held += units * UNIT;
         _credit(msg.sender, units * UNIT);
-        if (_accounts[msg.sender].shorts != 0) _touch(msg.sender, ORACLE.read().price);
+        _touchNow(msg.sender);
         emit Deposited(msg.sender, Wad.wrap(units * UNIT));
     }
 
@@ -70,17 +67,11 @@ contract OptionMarket is Liquidation {
         uint256 units = amount.raw() / UNIT;
         if (units == 0) revert AmountTooSmall(amount, Wad.wrap(UNIT));
         _debit(msg.sender, units * UNIT);
-        if (_accounts[msg.sender].shorts != 0) _requireMarginToWithdraw();
+        _requireMarginToWithdraw(msg.sender);
         if (units * UNIT > _held) square();
         _held -= units * UNIT;
         QUOTE.safeTransfer(msg.sender, units);
         emit Withdrawn(msg.sender, Wad.wrap(units * UNIT));
-    }
-
-    function _requireMarginToWithdraw() private {
-        OracleView memory seen = ORACLE.read();
-        if (seen.mode == Mode.FROZEN) revert ModeForbids(Mode.FROZEN);
-        _requireInitial(msg.sender, seen.price);
     }
 
     // ------------------------------------------------------------ trade
@@ -137,11 +128,11 @@ contract OptionMarket is Liquidation {
     /// @dev Dollar delta that the account has added in this block, in cents.
     function _centsOfBlock() private view returns (int256) {
         Account storage a = _accounts[msg.sender];
-        return LIMITS_ACCOUNT_DELTA && a.deltaBlock == uint32(block.number) ? a.deltaCents : int256(0);
+        return LIMITS_ACCOUNT_DELTA && a.deltaBlock == uint24(block.number) ? a.deltaCents : int256(0);
     }
 
     function _noteCents(int256 cents) private {
         Account storage a = _accounts[msg.sender];
-        (a.deltaBlock, a.deltaCents) = (uint32(block.number), int40(cents));
+        (a.deltaBlock, a.deltaCents) = (uint24(block.number), int40(cents));
     }
 }

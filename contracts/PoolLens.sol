@@ -14,6 +14,7 @@ import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
 import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
 import {IPoolLens} from "./interfaces/IPoolLens.sol";
+import {IUnderlyingCollateral} from "./interfaces/IUnderlyingCollateral.sol";
 import {IVolSurface} from "./interfaces/IVolSurface.sol";
 import {PoolMath} from "./libraries/PoolMath.sol";
 import {ShareMath} from "./libraries/ShareMath.sol";
@@ -33,8 +34,11 @@ contract PoolLens is IPoolLens {
     IHedgeManager private immutable HEDGE;
     ICircuitBreaker private immutable BREAKER;
     IPushFeed private immutable PUSH;
+    IUnderlyingCollateral private immutable COLLATERAL; // zero where no underlying is taken
     ERC20 private immutable QUOTE;
     uint256 private immutable UNIT;
+    ERC20 private immutable UNDERLYING;
+    uint256 private immutable UNDERLYING_UNIT;
     ERC20 private immutable JUNIOR; // zero without tranches
     bool private immutable FLOORED; // the LPs have a floor
 
@@ -52,6 +56,8 @@ contract PoolLens is IPoolLens {
         PUSH = IPushFeed(pushFeed);
         QUOTE = ERC20(book.quote);
         UNIT = TokenUnits.unitOf(QUOTE.decimals());
+        (COLLATERAL, UNDERLYING) = (IUnderlyingCollateral(book.collateral), ERC20(book.underlying));
+        UNDERLYING_UNIT = _hasCollateral() ? TokenUnits.unitOf(UNDERLYING.decimals()) : 0;
         JUNIOR = ERC20(VAULT.junior());
         FLOORED = !VAULT.params().floor.isZero();
     }
@@ -64,6 +70,7 @@ contract PoolLens is IPoolLens {
         (s.greeks,,, s.stale) = LEDGER.aggregate(s.oracle.price);
         _hedge(s);
         s.insurance = INSURANCE.balance();
+        if (_hasCollateral()) (s.stock, s.stockPrice) = (COLLATERAL.stock(), COLLATERAL.price());
         s.open = _open();
     }
 
@@ -78,6 +85,7 @@ contract PoolLens is IPoolLens {
         s.freeLiquidity = _freeLiquidity(s);
         _shares(s);
         (s.totalBalances, s.accounts) = (MARKET.totalBalances(), MARKET.accountCount());
+        if (_hasCollateral()) s.totalUnits = COLLATERAL.totalUnits();
         s.liveInsolvent = AUCTION.liveInsolvent();
     }
 
@@ -111,6 +119,10 @@ contract PoolLens is IPoolLens {
         } catch {}
     }
 
+    function _hasCollateral() private view returns (bool) {
+        return address(COLLATERAL) != address(0);
+    }
+
     function _open() private view returns (uint256 bits) {
         Timestamp[] memory live = MARKET.liveExpiries();
         for (uint256 i; i < live.length; ++i) {
@@ -128,7 +140,8 @@ contract PoolLens is IPoolLens {
     function _solvency(Statement memory s, Wad spot) private view returns (Solvency memory) {
         if (FLOORED) return VAULT.solvency();
         (Wad longs, Wad shorts) = MARKET.grossMarks(spot);
-        Wad assets = s.nav.cash + HEDGE.equityAt(spot).positive() + INSURANCE.balance();
+        Wad own = s.nav.cash + s.nav.underlying;
+        Wad assets = own + HEDGE.equityAt(spot).positive() + INSURANCE.balance();
         return PoolMath.statement(assets, shorts.subFloor(s.nav.uncovered), longs, Wad.wrap(0));
     }
 
@@ -164,6 +177,7 @@ contract PoolLens is IPoolLens {
         state.lpShares = VAULT.sharesOf(who);
         if (address(JUNIOR) != address(0)) state.juniorShares = Wad.wrap(JUNIOR.balanceOf(who));
         state.wallet = Wad.wrap(QUOTE.balanceOf(who) * UNIT);
+        if (_hasCollateral()) state.underlyingWallet = Wad.wrap(UNDERLYING.balanceOf(who) * UNDERLYING_UNIT);
         state.legs = MARKET.legsOf(who);
     }
 }

@@ -47,23 +47,27 @@ contract LiquidationAuctionTest is MarketBase {
         MarginView memory m;
         (m.equity, m.bufferMargin) = (SWad.wrap(100e18), Wad.wrap(150e18));
         // (150 - 100) / (150 - 100 * 0.1) = 50 / 140
-        near(int256(AuctionMath.maxFraction(m, _w(0), _w(100e18), _w(0.9e18)).raw()), 0.357142857142857143e18, 2, "f");
+        near(int256(_most(m, 0, 100e18).raw()), 0.357142857142857143e18, 2, "f");
         // 20 of R: (150 - 100) / (150 - 80 * 0.1) = 50 / 142
-        near(int256(AuctionMath.maxFraction(m, _w(0), _w(80e18), _w(0.9e18)).raw()), 0.352112676056338029e18, 2, "R");
+        near(int256(_most(m, 0, 80e18).raw()), 0.352112676056338029e18, 2, "R");
         // 11.5 of the requirement does not shrink: 50 / (138.5 - 10)
-        near(int256(AuctionMath.maxFraction(m, _w(11.5e18), _w(100e18), _w(0.9e18)).raw()), 0.389105058365758755e18, 2, "fixed");
+        near(int256(_most(m, 11.5e18, 100e18).raw()), 0.389105058365758755e18, 2, "fixed");
         m.equity = SWad.wrap(150e18);
-        eq(AuctionMath.maxFraction(m, _w(0), _w(150e18), _w(0.9e18)), 0, "healthy");
+        eq(_most(m, 0, 150e18), 0, "healthy");
         m.equity = SWad.wrap(1e18);
-        eq(AuctionMath.maxFraction(m, _w(149.5e18), _w(1e18), _w(0.9e18)), 1e18, "at most all");
+        eq(_most(m, 149.5e18, 1e18), 1e18, "at most all");
+    }
+
+    function _most(MarginView memory m, uint256 charge, uint256 estate) private pure returns (Wad) {
+        m.charge = _w(charge);
+        return AuctionMath.maxFraction(m, m.equity, _w(estate), _w(0.9e18));
     }
 
     function test_bounty_byHand() public view {
-        MarginView memory m;
-        (m.equity, m.maintenanceMargin) = (SWad.wrap(-40e18), Wad.wrap(60e18));
-        eq(AuctionMath.bounty(auctionParams(), m, _w(1e18), 0), 0, "starts at nothing");
-        eq(AuctionMath.bounty(auctionParams(), m, _w(0.5e18), 900), 25e18, "100 * 1/2 * 1/2");
-        eq(AuctionMath.bounty(auctionParams(), m, _w(1e18), 1e6), 100e18, "lifts to maintenance");
+        Wad full = _w(100e18); // equity -40, maintenance 60
+        eq(AuctionMath.bounty(auctionParams(), full, _w(1e18), 0), 0, "starts at nothing");
+        eq(AuctionMath.bounty(auctionParams(), full, _w(0.5e18), 900), 25e18, "100 * 1/2 * 1/2");
+        eq(AuctionMath.bounty(auctionParams(), full, _w(1e18), 1e6), 100e18, "lifts to maintenance");
     }
 
     function test_isInsolvent_byHand() public view {
@@ -98,7 +102,7 @@ contract LiquidationAuctionTest is MarketBase {
     }
 
     function _below(uint256 spot) private view returns (bool) {
-        MarginView memory m = margin.marginFor(market.legsOf(CAROL), market.balanceOf(CAROL), _w(spot));
+        MarginView memory m = margin.marginFor(market.legsOf(CAROL), market.balanceOf(CAROL), _w(0), _w(spot));
         return m.equity < m.maintenanceMargin.signed();
     }
 

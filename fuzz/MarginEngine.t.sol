@@ -32,7 +32,7 @@ contract MarginEngineTest is World {
     }
 
     function _margin(Leg[] memory legs, uint256 balance, uint256 spot) private view returns (MarginView memory) {
-        return margin.marginFor(legs, Wad.wrap(balance), Wad.wrap(spot));
+        return margin.marginFor(legs, Wad.wrap(balance), Wad.wrap(0), Wad.wrap(spot));
     }
 
     function test_margin_longOnly_needsNone() public view {
@@ -85,7 +85,7 @@ contract MarginEngineTest is World {
     function testFuzz_exposure_agreesWithLedgerNodes(uint256 seed, uint8 count) public view {
         Leg[] memory legs = _random(seed, 1 + count % 8);
         legs[0].size = SWad.wrap(-1e18);
-        (Wad current, Wad[8] memory nodes) = margin.exposureFor(legs, Wad.wrap(0), Wad.wrap(SPOT));
+        (Wad current, Wad[8] memory nodes) = margin.exposureFor(legs, Wad.wrap(0), Wad.wrap(0), Wad.wrap(SPOT));
         int256 mark = _margin(legs, 0, SPOT).mark.rawS();
         eq(current, mark > 0 ? uint256(mark) : 0, "current");
         int256[8] memory owed;

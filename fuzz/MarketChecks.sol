@@ -26,6 +26,19 @@ abstract contract MarketChecks is World, Tally {
         check(vaults >= int256(vault.cash().raw() + vault.pendingDeposits().raw()), "T-1: vault");
         check(token.balanceOf(address(auction)) == 0 && token.balanceOf(address(hedge)) == 0, "T-1: nothing sticks");
         eq(_known(), token.totalSupply(), "T-1: every token is somewhere known");
+        _checkUnits();
+    }
+
+    /// T-1 of the underlying, and the flag that spares accounts without any the question.
+    function _checkUnits() private view {
+        uint256 sum;
+        for (uint256 i; i < market.accountCount(); ++i) {
+            address a = market.accountAt(i);
+            eq(_units(a), collateral.unitsOf(a).raw(), "the market knows who has underlying");
+            sum += _units(a).raw();
+        }
+        eq(collateral.totalUnits(), sum, "T-1: total is the sum of units");
+        eq(underlying.balanceOf(address(collateral)), sum + collateral.stock().raw(), "T-1: underlying");
     }
 
     function _known() private view returns (uint256 sum) {
@@ -33,6 +46,10 @@ abstract contract MarketChecks is World, Tally {
         for (uint256 i; i < lps.length; ++i) sum += token.balanceOf(lps[i]);
         sum += token.balanceOf(address(this)) + token.balanceOf(KEEPER) + token.balanceOf(address(venue));
         sum += token.balanceOf(address(market)) + token.balanceOf(address(vault)) + token.balanceOf(address(insurance));
+    }
+
+    function _units(address who) internal view returns (Wad units) {
+        (, units) = market.fundsOf(who);
     }
 
     /// Q-1: legs, open interest and the ledger's net agree, series by series.

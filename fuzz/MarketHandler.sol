@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {MarketParams} from "../contracts/types/Params.sol";
+import {CollateralParams, MarketParams} from "../contracts/types/Params.sol";
 import {Auction, BidPreview, Leg, MarginView} from "../contracts/types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad} from "../contracts/types/Units.sol";
 import {MarketChecks} from "./MarketChecks.sol";
@@ -25,6 +25,11 @@ contract MarketHandler is MarketChecks {
         list(3 * DAY);
         list(10 * DAY);
         for (uint256 i; i < people.length; ++i) fund(people[i], people[i] == WHALE ? 300_000e18 : 3_000e18 * (i + 1));
+        for (uint256 i; i < people.length; ++i) pledge(people[i], 0.5e18 * (i + 1));
+    }
+
+    function collateralParams() internal view virtual override returns (CollateralParams memory) {
+        return CollateralParams({cap: _w(40e18), discount: _w(0), saleTime: _s(1 hours)});
     }
 
     function _fundPool() internal virtual {
@@ -33,7 +38,7 @@ contract MarketHandler is MarketChecks {
 
     /// One action; `kind` weighs them so that positions live, prices move and expiries come.
     function act(uint256 kind, uint256 a, uint256 b, uint256 c) public virtual {
-        kind %= 100;
+        kind %= 110;
         if (kind < 33) return open(a, b, int256(c >> 1) - int256(type(uint256).max >> 2));
         if (kind < 39) return reduce(a, b, c);
         if (kind < 43) return deposit(a, b);
@@ -44,7 +49,41 @@ contract MarketHandler is MarketChecks {
         if (kind < 86) return closeInsolvent(a);
         if (kind < 88) return end(a);
         if (kind < 93) return settle(a);
-        kind < 98 ? sweep(a) : touchAll();
+        if (kind < 98) return sweep(a);
+        if (kind < 100) return touchAll();
+        if (kind < 104) return depositUnits(a, b);
+        kind < 107 ? withdrawUnits(a, b) : buyUnits(a, b, c);
+    }
+
+    // ------------------------------------------------------------ underlying
+
+    /// Now and then more than the cap.
+    function depositUnits(uint256 who, uint256 amount) internal {
+        address a = _person(who);
+        uint256 wanted = amount % 4 == 0 ? 50e18 : bound(amount, 0, 2e18);
+        underlying.mint(a, wanted);
+        bytes memory data = abi.encodeCall(collateral.depositUnderlying, (_w(wanted)));
+        attempt("collateral.deposit", a, address(collateral), data);
+    }
+
+    /// X-1: who has no position always gets everything out.
+    function withdrawUnits(uint256 who, uint256 amount) internal {
+        address a = _person(who);
+        uint256 held = _units(a).raw();
+        uint256 wanted = amount % 4 == 0 ? held : bound(amount, 0, held * 11 / 10);
+        bytes memory data = abi.encodeCall(collateral.withdrawUnderlying, (_w(wanted)));
+        (bool ok,) = attempt("collateral.withdraw", a, address(collateral), data);
+        if (ok) _healthy(a, "withdraw units");
+        check(ok || wanted == 0 || wanted > held || market.legsOf(a).length != 0, "X-1: units are stuck");
+    }
+
+    function buyUnits(uint256 who, uint256 amount, uint256 limit) internal {
+        uint256 price = collateral.price().raw();
+        uint256 had = collateral.stock().raw();
+        uint256 wanted = bound(amount, 0, 3e18);
+        bytes memory data = abi.encodeCall(collateral.buy, (_w(wanted), _w(limit % 4 == 0 ? price / 2 : price)));
+        (bool ok,) = attempt("collateral.buy", _person(who), address(collateral), data);
+        if (ok) eq(had - collateral.stock().raw(), wanted < had ? wanted : had, "sold");
     }
 
     // ------------------------------------------------------------ traders
@@ -230,7 +269,7 @@ contract MarketHandler is MarketChecks {
             must("market.touch", KEEPER, address(market), abi.encodeCall(market.touch, (people[i])));
             Leg[] memory legs = market.legsOf(people[i]);
             (Wad current, Wad[8] memory nodes) =
-                margin.exposureFor(legs, market.balanceOf(people[i]), oracle.read().price);
+                margin.exposureFor(legs, market.balanceOf(people[i]), _units(people[i]), oracle.read().price);
             if (!_hasShorts(legs)) continue;
             sum[8] += current.raw();
             for (uint256 k; k < 8; ++k) sum[k] += nodes[k].raw();

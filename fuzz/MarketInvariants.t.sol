@@ -67,9 +67,10 @@ contract MarketInvariants is LifeBase {
 
     function test_life_everyActionHappensAndIsRefused() public {
         _live(1800);
-        string[10] memory names = [
+        string[13] memory names = [
             "market.deposit", "market.withdraw", "market.trade", "market.trade (reduce)", "auction.start", "auction.bid",
-            "auction.closeInsolvent", "auction.end", "market.settleExpiry", "market.sweep"
+            "auction.closeInsolvent", "auction.end", "market.settleExpiry", "market.sweep", "collateral.deposit",
+            "collateral.withdraw", "collateral.buy"
         ];
         for (uint256 i; i < names.length; ++i) _both(names[i]);
     }

@@ -153,7 +153,7 @@ contract PoolHandler is MarketHandler {
 
     /// The feed is right a minute before an expiry that is near, and wrong in the round that would settle it.
     function _lieAt(Timestamp expiry) private {
-        if (expiry.rawTime() < block.timestamp + 120 || expiry.rawTime() > block.timestamp + 12 hours) return;
+        if (expiry.rawTime() < block.timestamp + 120 || expiry.rawTime() > block.timestamp + 36 hours) return;
         heal();
         wait(expiry.rawTime() - block.timestamp - 60);
         post(spotNow);

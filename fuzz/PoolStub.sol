@@ -62,7 +62,8 @@ contract PoolStub {
 
     function book(address guardian) external view returns (Addresses memory) {
         address me = address(this);
-        return Addresses(address(token), me, me, me, me, me, me, me, address(vault), me, me, me, guardian);
+        address none = address(0);
+        return Addresses(address(token), none, none, me, me, me, me, me, me, me, address(vault), me, me, me, guardian);
     }
 
     // ------------------------------------------------------------ set

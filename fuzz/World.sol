@@ -10,6 +10,7 @@ import {ILiquidationAuction} from "../contracts/interfaces/ILiquidationAuction.s
 import {IMarginEngine} from "../contracts/interfaces/IMarginEngine.sol";
 import {IOptionMarket} from "../contracts/interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "../contracts/interfaces/IOracleGuard.sol";
+import {IUnderlyingCollateral} from "../contracts/interfaces/IUnderlyingCollateral.sol";
 import {IVolSurface} from "../contracts/interfaces/IVolSurface.sol";
 import {MockPullFeed} from "../contracts/mocks/MockPullFeed.sol";
 import {MockPushFeed} from "../contracts/mocks/MockPushFeed.sol";
@@ -17,7 +18,7 @@ import {MockToken} from "../contracts/mocks/MockToken.sol";
 import {MockVolFeed} from "../contracts/mocks/MockVolFeed.sol";
 import {PerpVenue} from "../contracts/mocks/PerpVenue.sol";
 import {
-    AuctionParams, BandParams, BreakerParams, HedgeParams, InsuranceParams, MarginParams, MarketParams, OracleParams,
+    AuctionParams, BandParams, BreakerParams, CollateralParams, HedgeParams, InsuranceParams, MarginParams, MarketParams, OracleParams,
     PerpParams, PricingParams, VaultParams
 } from "../contracts/types/Params.sol";
 import {Addresses, SviSlice, TradeResult} from "../contracts/types/Types.sol";
@@ -37,6 +38,7 @@ abstract contract World is Base {
     uint256 internal immutable UNIT = 10 ** (18 - decimals());
 
     MockToken internal token;
+    MockToken internal underlying; // this and `collateral` only where the cap is above zero
     MockPushFeed internal push;
     MockPullFeed internal pull;
     MockVolFeed internal volFeed;
@@ -52,6 +54,7 @@ abstract contract World is Base {
     ILPVault internal vault;
     IHedgeManager internal hedge;
     ICircuitBreaker internal breaker;
+    IUnderlyingCollateral internal collateral;
     Addresses internal book;
     uint256 internal spotNow = SPOT;
     uint80 internal round;
@@ -62,6 +65,7 @@ abstract contract World is Base {
         vm.warp(START);
         vm.roll(1);
         token = newToken();
+        if (_takesUnderlying()) underlying = newUnderlying();
         push = new MockPushFeed(8);
         pull = new MockPullFeed();
         volFeed = new MockVolFeed();
@@ -82,6 +86,14 @@ abstract contract World is Base {
         return new MockToken("US Dollar", "USD", DECIMALS);
     }
 
+    function newUnderlying() internal virtual returns (MockToken) {
+        return new MockToken("Ether", "ETH", 18);
+    }
+
+    function _takesUnderlying() private view returns (bool) {
+        return !collateralParams().cap.isZero();
+    }
+
     function newVenue() internal virtual returns (PerpVenue) {
         return PerpVenue(_new("PerpVenue", abi.encode(token, perpParams())));
     }
@@ -100,6 +112,9 @@ abstract contract World is Base {
         book.hedge = vm.computeCreateAddress(address(this), nonce + 8);
         book.breaker = vm.computeCreateAddress(address(this), nonce + 9);
         (book.lister, book.guardian) = (address(this), address(this));
+        if (!_takesUnderlying()) return;
+        book.underlying = address(underlying);
+        book.collateral = vm.computeCreateAddress(address(this), nonce + 10);
     }
 
     function _create() private {
@@ -113,6 +128,7 @@ abstract contract World is Base {
         _new("LPVault", abi.encode(book, vaultParams()));
         _new("HedgeManager", abi.encode(book, hedgeParams(), policy, venue));
         eq(_new("CircuitBreaker", abi.encode(book, breakerParams())), book.breaker, "predicted addresses");
+        if (_takesUnderlying()) _new("UnderlyingCollateral", abi.encode(book, collateralParams()));
         _bind();
     }
 
@@ -139,6 +155,7 @@ abstract contract World is Base {
         vault = ILPVault(book.vault);
         hedge = IHedgeManager(book.hedge);
         breaker = ICircuitBreaker(book.breaker);
+        collateral = IUnderlyingCollateral(book.collateral);
     }
 
     // ------------------------------------------------------------ parameters, as in scenarios/base.toml but for the
@@ -217,8 +234,14 @@ abstract contract World is Base {
             tailDown: _w(0.5e18),
             tailUp: _w(1.6e18),
             tailDownWeight: _w(0.3e18),
-            tailUpWeight: _w(0.25e18)
+            tailUpWeight: _w(0.25e18),
+            haircut: _w(0.2e18)
         });
+    }
+
+    /// No underlying by default.
+    function collateralParams() internal view virtual returns (CollateralParams memory) {
+        return CollateralParams({cap: _w(0), discount: _w(0), saleTime: _s(3600)});
     }
 
     function auctionParams() internal view virtual returns (AuctionParams memory) {
@@ -355,6 +378,15 @@ abstract contract World is Base {
         _mint(trader, amount, address(market));
         vm.prank(trader);
         market.deposit(_w(amount));
+    }
+
+    /// Wads of underlying into an account.
+    function pledge(address trader, uint256 amount) internal {
+        underlying.mint(trader, amount / 10 ** (18 - underlying.decimals()));
+        vm.prank(trader);
+        underlying.approve(address(collateral), type(uint256).max);
+        vm.prank(trader);
+        collateral.depositUnderlying(_w(amount));
     }
 
     function insure(uint256 amount) internal {

@@ -62,7 +62,7 @@ def funding(own: AccountView, amount: float, least: float = 1.0) -> list[Order]:
 
 
 def rounded_down(amount: float) -> float:
-    """``amount`` of quote in at most nine significant digits, never more than ``amount``."""
+    """``amount`` in at most nine significant digits, never more than ``amount``."""
     value = quantize(amount)
     return value if value <= amount else quantize(amount * (1.0 - 2e-9))
 

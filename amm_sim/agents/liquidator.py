@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from amm_sim.agents.agent import Behaviour, funding
+from amm_sim.agents.agent import Behaviour, funding, rounded_down
 from amm_sim.agents.quotes import closing, may_close
 from amm_sim.types import (
     AccountView,
     Bid,
+    BuyUnderlying,
     CloseInsolvent,
     EndAuction,
     Order,
@@ -25,7 +26,7 @@ from amm_sim.units import quantize
 
 @dataclass(frozen=True, kw_only=True)
 class Liquidator(Behaviour):
-    """Takes over accounts for less than their equity and closes what it took against the pool.
+    """Takes over accounts for less than their worth and closes what it took against the pool.
 
     Its capital is one: what a bid binds is not there for the bids that follow in the same wake-up.
     """
@@ -68,7 +69,14 @@ class Liquidator(Behaviour):
                 if isinstance(order, Bid)
             )
             orders += taken
-        return orders
+        return orders + self._buy_stock(own, spare, pool)
+
+    def _buy_stock(self, own: AccountView, spare: float, pool: PoolView) -> list[Order]:
+        """Underlying that the pool took for debts, once it is cheap enough to be sold on."""
+        if pool.stock_price <= 0.0 or pool.stock_price > pool.spot * (1.0 - self.profit):
+            return []
+        amount = rounded_down(min(pool.stock, min(spare, own.balance) / pool.stock_price))
+        return [BuyUnderlying(amount, quantize(pool.stock_price))] if amount > 0.0 else []
 
     def _treat(self, account: AccountView, spare: float, pool: PoolView) -> list[Order]:
         if not account.auction_started:
@@ -79,13 +87,14 @@ class Liquidator(Behaviour):
             return [StartAuction(account.address)]
         if not account.liquidatable and account.equity > account.initial_margin:
             return [EndAuction(account.address)]
-        price = self.discount(account, pool) * max(account.equity, 0.0)
+        price = self.discount(account, pool) * max(account.worth(pool.spot_low), 0.0)
         return self._bid(account, spare, price) if self.worthwhile(account, pool, price) else []
 
     def worthwhile(self, account: AccountView, pool: PoolView, price: float) -> bool:
         """Whether taking over the account at ``price`` pays."""
-        gain = (account.equity - price) * (1.0 - pool.auction.get("penaltyShare", 0.0))
-        return account.equity > 0.0 and gain >= self.profit * max(account.initial_margin, 1.0)
+        worth = account.worth(pool.spot_low)
+        gain = (worth - price) * (1.0 - pool.auction.get("penaltyShare", 0.0))
+        return worth > 0.0 and gain >= self.profit * max(account.initial_margin, 1.0)
 
     def _bid(self, account: AccountView, spare: float, price: float) -> list[Order]:
         """A bid for the whole, or for what its capital carries."""
@@ -101,8 +110,9 @@ class Liquidator(Behaviour):
         age = pool.time - account.auction_started
         if age >= time:
             return [CloseInsolvent(account.address)]
-        full = min(max(account.maintenance_margin - account.equity, 0.0), pool.insurance)
-        bounty = full * age / time + account.equity
+        worth = account.worth(pool.spot_low)
+        full = min(max(account.maintenance_margin - worth, 0.0), pool.insurance)
+        bounty = full * age / time + worth
         bound = max(account.initial_margin, 1.0)
         fraction = min(1.0, spare / bound)
         if bounty < self.profit * bound or fraction < 0.01:
@@ -112,8 +122,9 @@ class Liquidator(Behaviour):
     @staticmethod
     def _is_hopeless(account: AccountView, pool: PoolView) -> bool:
         """Whether no bid is worth the least bounty: another start turns the auction insolvent."""
-        most = account.equity * (1.0 - pool.auction.get("endPrice", 1.0))
-        return account.equity <= 0.0 or most < pool.auction.get("minBounty", 0.0)
+        worth = account.worth(pool.spot_low)
+        most = worth * (1.0 - pool.auction.get("endPrice", 1.0))
+        return worth <= 0.0 or most < pool.auction.get("minBounty", 0.0)
 
     def _spare(self, own: AccountView) -> float:
         return self.cover * max(own.equity - own.initial_margin, 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from amm_sim.analyzers.frames import floats
+from amm_sim.analyzers.frames import Floats, floats
 from amm_sim.tape import Tape
 from amm_sim.types import Metric
 
@@ -13,25 +13,34 @@ from amm_sim.types import Metric
 def profits(tape: Tape) -> dict[str, float]:
     """By kind: wallet, equity and LP shares when last seen, less what the agents came with.
 
-    What waits in the LP queue counts; underlying and gas do not. Kinds of which no account was ever
-    read are left out.
+    What waits in the LP queue counts; gas does not. Where underlying is collateral, what came or
+    went of it counts at the oracle's last price, what is only kept does not. Kinds of which no
+    account was ever read are left out.
     """
     seen, agents = tape.table("accounts"), tape.table("agents")
     last = seen.sort("block", maintain_order=True).group_by("agent").last()
-    columns = agents.select("agent", "kind", "address", "capital")
+    columns = agents.select("agent", "kind", "address", "capital", "underlying")
     known = last.drop("address").join(columns, on="agent").sort("agent")
     if known.is_empty():
         return {}
-    price = floats(tape.table("pool"), "share_price")
+    pool = tape.table("pool")
+    price = floats(pool, "share_price")
     queued, waiting = _queued(tape, 0, "amount"), _queued(tape, 1, "shares")
     owners = known["address"].to_list()
     shares = floats(known, "lp_shares") + np.array([waiting.get(a, 0.0) for a in owners])
-    held = floats(known, "wallet") + floats(known, "equity")
+    held = floats(known, "wallet") + floats(known, "equity") - floats(known, "credit")
+    held += _underlying_gained(known) * (floats(pool, "spot")[-1] if len(pool) else 0.0)
     held += shares * (price[-1] if len(price) else 0.0)
     held += np.array([queued.get(a, 0.0) for a in owners])
     known = known.with_columns(pl.Series("profit", held - floats(known, "capital")))
     sums = known.group_by("kind").agg(pl.col("profit").sum()).sort("kind")
     return {str(kind): float(profit) for kind, profit in sums.iter_rows()}
+
+
+def _underlying_gained(known: pl.DataFrame) -> Floats:
+    """Units that came to each since the start; none where no account has a part in collateral."""
+    units = floats(known, "units") + floats(known, "underlying_wallet")
+    return units - floats(known, "underlying") if units.any() else np.zeros(len(known))
 
 
 def _queued(tape: Tape, odd: int, unit: str) -> dict[str, float]:

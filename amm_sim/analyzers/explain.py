@@ -119,8 +119,16 @@ def _flows(tape: Tape, pool: pl.DataFrame) -> dict[str, float]:
         "inventory fees": _after_start(tape, pool, "traded", "result_inventory"),
         "liquidation penalties": _after_start(tape, pool, "bid_filled", "penalty") * to_vault,
         "credit losses": -debt - float(uncovered[-1] - uncovered[0]),
+        "underlying": _underlying(tape, pool),
         LP_FLOWS: float(flows[-1] - flows[0]),
     }
+
+
+def _underlying(tape: Tape, pool: pl.DataFrame) -> float:
+    """What underlying taken for debts brought above the debts that it paid, the haircut first."""
+    held = floats(pool, "underlying")
+    sold = _after_start(tape, pool, "underlying_sold", "paid")
+    return sold + float(held[-1] - held[0]) - _after_start(tape, pool, "underlying_taken", "value")
 
 
 def _after_start(tape: Tape, pool: pl.DataFrame, event: str, column: str) -> float:

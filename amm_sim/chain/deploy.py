@@ -62,6 +62,8 @@ CORE = {
     "breaker": "CircuitBreaker",
 }
 """Role in the address book -> contract, in order of deployment."""
+COLLATERAL = {"underlying": "MockToken", "collateral": "UnderlyingCollateral"}
+"""Likewise, where underlying is taken as collateral."""
 TABLE_OF = {"surface": "pricing", "ledger": "pricing"}
 """Roles whose parameters are in a table of another name."""
 TABLES = (
@@ -69,6 +71,7 @@ TABLES = (
     "pricing",
     "market",
     "margin",
+    "collateral",
     "auction",
     "insurance",
     "vault",
@@ -112,7 +115,8 @@ class Deployment:
     @property
     def book(self) -> dict[str, str]:
         """The struct Addresses."""
-        return {key: self.addresses[key] for key in ("quote", *CORE, "lister", "guardian")}
+        taken = {key: self.addresses.get(key, NOBODY) for key in ("underlying", "collateral")}
+        return taken | {key: self.addresses[key] for key in ("quote", *CORE, "lister", "guardian")}
 
     @property
     def unit(self) -> int:
@@ -182,6 +186,7 @@ def _plan(tables: Mapping[str, Any]) -> dict[str, str]:
         **({"signal": "MockSignal"} if policy == "aimed" else {}),
         "policy": _choice(tables, "policy", POLICIES),
         **CORE,
+        **(COLLATERAL if _takes_underlying(tables) else {}),
         **_venue_plan(_venues(tables), tables["venue"] == ROUTER),
         "lens": "PoolLens",
     }
@@ -191,6 +196,12 @@ def _on_rollup(tables: Mapping[str, Any]) -> bool:
     """Whether the guard asks an uptime feed of a sequencer."""
     oracle = tables.get("oracle")
     return isinstance(oracle, Mapping) and bool(oracle.get("sequencerGrace"))
+
+
+def _takes_underlying(tables: Mapping[str, Any]) -> bool:
+    """Whether accounts may post underlying."""
+    collateral = tables.get("collateral")
+    return isinstance(collateral, Mapping) and bool(collateral.get("cap"))
 
 
 def _venue_plan(venues: Mapping[str, str], routed: bool) -> dict[str, str]:

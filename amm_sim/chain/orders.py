@@ -58,6 +58,9 @@ Plan = tuple[str, Callable[..., bytes], Arguments, str | None]
 ACTIONS: Mapping[type[t.Order], tuple[str, str, Arguments]] = {
     t.Deposit: ("market", "deposit", lambda o: (wad(o.amount),)),
     t.Withdraw: ("market", "withdraw", lambda o: (wad(o.amount),)),
+    t.DepositUnderlying: ("collateral", "depositUnderlying", lambda o: (wad(o.amount),)),
+    t.WithdrawUnderlying: ("collateral", "withdrawUnderlying", lambda o: (wad(o.amount),)),
+    t.BuyUnderlying: ("collateral", "buy", lambda o: (wad(o.amount), wad(o.limit))),
     t.Trade: ("market", "trade", lambda o: (o.series, to_lots(o.size), wad(o.limit))),
     t.StartAuction: ("auction", "start", lambda o: (o.account,)),
     t.Bid: ("auction", "bid", lambda o: (o.account, wad(o.fraction), wad(o.limit), o.nonce)),

@@ -48,6 +48,7 @@ def pool_row(pool: Mapping[str, Any]) -> dict[str, Any]:
         "liability": nav["liability"],
         "uncovered": nav["uncovered"],
         "settled_owed": nav["settledOwed"],
+        "underlying": nav["underlying"],
         "nav": nav["nav"],
         "assets": solvency["assets"],
         "short_receivable": solvency["shortReceivable"],
@@ -76,6 +77,8 @@ def pool_row(pool: Mapping[str, Any]) -> dict[str, Any]:
         "pending_deposits": pool["pendingDeposits"],
         "pending_withdrawals": pool["pendingWithdrawals"],
         "total_balances": pool["totalBalances"],
+        "total_units": pool["totalUnits"],
+        "stock": pool["stock"],
         "accounts": pool["accounts"],
         "live_insolvent": pool["liveInsolvent"],
     }
@@ -124,6 +127,8 @@ def account_row(state: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "address": state["account"],
         "balance": margin["balance"],
+        "units": margin["units"],
+        "credit": margin["credit"],
         "mark": margin["mark"],
         "equity": margin["equity"],
         "initial_margin": margin["initialMargin"],
@@ -133,6 +138,7 @@ def account_row(state: Mapping[str, Any]) -> dict[str, Any]:
         "auction_insolvent": auction["insolvent"],
         "lp_shares": state["lpShares"],
         "wallet": state["wallet"],
+        "underlying_wallet": state["underlyingWallet"],
         "series": [leg["id"] for leg in legs],
         "sizes": [leg["size"] / WAD for leg in legs],
     }

@@ -101,6 +101,8 @@ FIELDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "hedge_trade": _at("hedge", "trade"),
     "senior_price": lambda pool: class_price(pool, "senior"),
     "junior_price": lambda pool: class_price(pool, "junior"),
+    "stock": _at("stock"),
+    "stock_price": _at("stockPrice"),
 }
 """What a field of the view is of the exact state."""
 
@@ -128,6 +130,9 @@ def account_view(state: Mapping[str, Any]) -> t.AccountView:
         junior_shares=state["juniorShares"] / WAD,
         legs=tuple(t.LegView(leg["id"], leg["size"] / WAD) for leg in state["legs"]),
         wallet=state["wallet"] / WAD,
+        units=margin["units"] / WAD,
+        credit=margin["credit"] / WAD,
+        underlying_wallet=state["underlyingWallet"] / WAD,
     )
 
 

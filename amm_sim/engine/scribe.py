@@ -107,6 +107,7 @@ def _actor_row(actor: Actor) -> dict[str, Any]:
         "kind": actor.kind,
         "address": actor.address,
         "capital": float(capital) if actor.rank != PUBLISHER else 0.0,
+        "underlying": float(getattr(actor.agent, "underlying", 0.0)),
         "gas_paid": actor.gas_paid,
     }
 

@@ -69,13 +69,13 @@ def prove(chain: Chain, case: Case, paths: int) -> Proof:
     series = SeriesKey(start + round(case.days * 86_400), 0, case.is_call)
     world.open(start, case.spot, case.vol, series.expiry, [case.strike])
     leg = [{"id": series.id, "size": -to_wad(1)}]
-    (held,) = views(world, "margin", "marginFor", [(leg, 0, to_wad(case.spot))])
+    (held,) = views(world, "margin", "marginFor", [(leg, 0, 0, to_wad(case.spot))])
     balance = held["mark"] + held["maintenanceMargin"]
     world.block(start + case.delay, world.publish(case.spot, start + case.delay))
     ends = [case.end(float(ndtri((i + 0.5) / paths))) for i in range(paths)]
     failed = 0
     for begin in range(0, paths, BATCH):
-        calls = [(leg, balance, to_wad(end)) for end in ends[begin : begin + BATCH]]
+        calls = [(leg, balance, 0, to_wad(end)) for end in ends[begin : begin + BATCH]]
         failed += sum(v["equity"] < 0 for v in views(world, "margin", "marginFor", calls))
     margin = from_wad(held["maintenanceMargin"])
     exact = deficit_probability(case.short, margin, case.delay, case.realised)

@@ -125,7 +125,7 @@ class Gallery:
     def _needs(self, side: int, spots: list[float]) -> list[tuple[float, float]]:
         """(mark + maintenance, initial margin) of one option sold, at each spot."""
         leg = [{"id": self._sold[side], "size": -to_wad(1)}]
-        calls = [(leg, 0, to_wad(spot)) for spot in spots]
+        calls = [(leg, 0, 0, to_wad(spot)) for spot in spots]
         found = views(self.world, "margin", "marginFor", calls)
         return [
             (from_wad(v["mark"] + v["maintenanceMargin"]), from_wad(v["initialMargin"]))

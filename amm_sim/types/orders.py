@@ -74,6 +74,31 @@ class Withdraw(Order):
 
 
 @dataclass(frozen=True, slots=True)
+class DepositUnderlying(Order):
+    """Put underlying into the own trading account, as collateral."""
+
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawUnderlying(Order):
+    """Take underlying out of the own trading account."""
+
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class BuyUnderlying(Order):
+    """Buy underlying that the pool took for debts, for at most ``limit`` quote a unit.
+
+    Paid from the own trading account.
+    """
+
+    amount: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trade(Order):
     """Buy (+) or sell (-) ``size`` contracts.
 

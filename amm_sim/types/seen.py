@@ -88,6 +88,10 @@ class PoolView:
     senior_price: float = 1.0
     """Price of a share of the only class of LPs, or of the one that loses last."""
     junior_price: float = 1.0
+    stock: float = 0.0
+    """Underlying that the pool took for debts and sells."""
+    stock_price: float = 0.0
+    """What a unit of it costs now; 0 while it is not for sale."""
     memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What follows from all this alone and one agent has already reckoned: the next need not."""
 
@@ -120,6 +124,16 @@ class AccountView:
     wallet: float = math.inf
     """Quote that it holds outside the protocol; infinite if not read."""
     junior_shares: float = 0.0
+    units: float = 0.0
+    """Underlying in the account."""
+    credit: float = 0.0
+    """What of ``equity`` is underlying, less the haircut."""
+    underlying_wallet: float = 0.0
+    """Underlying outside the protocol; 0 where none is taken as collateral."""
+
+    def worth(self, spot: float) -> float:
+        """What the account is worth to who takes it over: underlying counts in full."""
+        return self.equity - self.credit + self.units * spot
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ import {ILPVault} from "../interfaces/ILPVault.sol";
 import {IMarginEngine} from "../interfaces/IMarginEngine.sol";
 import {IOptionMarket} from "../interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
+import {IUnderlyingCollateral} from "../interfaces/IUnderlyingCollateral.sol";
 import {Packing} from "../libraries/Packing.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
-import {Addresses, Leg, MarginView} from "../types/Types.sol";
+import {Addresses, Leg, MarginView, Mode, OracleView} from "../types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad, seriesId} from "../types/Units.sol";
 
 /// Balances, legs, open interest, exposures, and the token movements behind them.
@@ -30,7 +31,8 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         uint8 legs;
         uint8 shorts;
         bool exposed; // some word of its exposure is not zero
-        uint32 deltaBlock; // last block in which it opened
+        bool pledged; // it has posted underlying
+        uint24 deltaBlock; // last block in which it opened, its lowest bits
         int40 deltaCents; // dollar delta that it added in that block, in cents
     }
 
@@ -43,6 +45,7 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     IMarginEngine internal immutable MARGIN;
     IInsuranceFund internal immutable INSURANCE;
     ILPVault internal immutable VAULT;
+    IUnderlyingCollateral internal immutable COLLATERAL;
     uint256 internal immutable MAX_LEGS;
 
     mapping(address => Account) internal _accounts;
@@ -65,17 +68,23 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         MARGIN = IMarginEngine(book.margin);
         INSURANCE = IInsuranceFund(book.insurance);
         VAULT = ILPVault(book.vault);
+        COLLATERAL = IUnderlyingCollateral(book.collateral);
         MAX_LEGS = maxLegs.raw() / 1e18;
     }
 
     function touch(address account) external nonReentrant {
-        _touch(account, ORACLE.read().price);
+        _touchNow(account);
     }
 
     // ------------------------------------------------------------ views
 
     function balanceOf(address account) external view returns (Wad) {
         return Wad.wrap(_accounts[account].balance);
+    }
+
+    function fundsOf(address account) external view returns (Wad, Wad) {
+        Account memory a = _accounts[account];
+        return (Wad.wrap(a.balance), _unitsOf(account, a.pledged));
     }
 
     function legsOf(address account) external view returns (Leg[] memory) {
@@ -187,13 +196,59 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         next[address(0)] = account;
     }
 
+    // ------------------------------------------------------------ underlying
+
+    modifier onlyCollateral() {
+        if (msg.sender != address(COLLATERAL)) revert OnlyCollateral(msg.sender);
+        _;
+    }
+
+    function noteUnderlying(address account, bool any, bool out, Wad paid) external onlyCollateral nonReentrant {
+        _enlist(account);
+        _accounts[account].pledged = any;
+        _debit(account, paid.raw());
+        _toVault(paid.raw());
+        if (out) _requireMarginToWithdraw(account);
+        else _touchNow(account);
+    }
+
+    function _unitsOf(address account, bool pledged) private view returns (Wad units) {
+        if (pledged) units = COLLATERAL.unitsOf(account);
+    }
+
+    /// @dev The pool takes underlying for what of a debt the balance does not pay; the value of what it took.
+    function _takeUnits(address account, uint256 owed, Wad price) internal returns (uint256) {
+        if (owed == 0 || !_accounts[account].pledged) return 0;
+        (Wad value, bool left) = COLLATERAL.take(account, Wad.wrap(owed), price);
+        _accounts[account].pledged = left;
+        return value.raw();
+    }
+
     // ------------------------------------------------------------ margin and exposure
+
+    function _requireMarginToWithdraw(address account) internal {
+        if (_accounts[account].shorts == 0) return;
+        OracleView memory seen = _look();
+        if (seen.mode == Mode.FROZEN) revert ModeForbids(Mode.FROZEN);
+        _requireInitial(account, seen.price);
+    }
+
+    function _look() internal view returns (OracleView memory) {
+        return ORACLE.read();
+    }
+
+    function _touchNow(address account) internal {
+        Account memory a = _accounts[account];
+        if (a.shorts == 0) _cover(account, a.exposed);
+        else _touch(account, _look().price);
+    }
 
     /// @dev Recomputes the account's exposure.
     function _touch(address account, Wad spot) internal {
         Account memory a = _accounts[account];
         if (a.shorts == 0) return _cover(account, a.exposed);
-        (Wad current, Wad[8] memory nodes) = MARGIN.exposureFor(_legsOf(account), Wad.wrap(a.balance), spot);
+        (Wad current, Wad[8] memory nodes) =
+            MARGIN.exposureFor(_legsOf(account), Wad.wrap(a.balance), _unitsOf(account, a.pledged), spot);
         _setExposure(account, a.exposed, current, nodes);
     }
 
@@ -202,7 +257,7 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         Account memory a = _accounts[account];
         if (a.shorts == 0) return _cover(account, a.exposed);
         (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes) =
-            MARGIN.assess(_legsOf(account), Wad.wrap(a.balance), spot);
+            MARGIN.assess(_legsOf(account), Wad.wrap(a.balance), _unitsOf(account, a.pledged), spot);
         if (!ok) revert InsufficientMargin(state.equity, state.initialMargin);
         _setExposure(account, a.exposed, current, nodes);
     }

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {Packing} from "../libraries/Packing.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
-import {Addresses, Leg} from "../types/Types.sol";
+import {Addresses, Leg, OracleView} from "../types/Types.sol";
 import {ONE, SWad, Wad, blockTime} from "../types/Units.sol";
 import {Settlement} from "./Settlement.sol";
 
@@ -33,6 +33,7 @@ abstract contract Liquidation is Settlement {
         uint256 moved = _movable(from, fraction, keep);
         _debit(from, moved);
         _credit(to, moved);
+        if (_accounts[from].pledged) _moveUnits(from, to, fraction);
         _movePayment(from, to, payment.rawS());
         _debit(to, toInsurance.raw() + toVault.raw());
         _toInsurance(toInsurance.raw());
@@ -43,12 +44,13 @@ abstract contract Liquidation is Settlement {
     }
 
     function closeForPool(address account, Wad volFactor) external onlyAuction nonReentrant {
-        Wad spot = ORACLE.read().price;
+        OracleView memory seen = _look();
+        Wad spot = seen.price;
         _requireLive(account);
         Leg[] memory legs = _legsOf(account);
         SWad cost = MARGIN.closeCost(legs, spot, volFactor);
         SWad worth = _closeLegs(account, legs, spot);
-        uint256 paid = _payClose(account, cost.rawS());
+        uint256 paid = _payClose(account, cost.rawS(), seen.low);
         if (worth > SWad.wrap(int256(paid))) _coverLoss(account, uint256(worth.rawS()) - paid, 1);
         _touch(account, spot);
         emit ClosedByPool(account, cost, Wad.wrap(paid));
@@ -76,6 +78,12 @@ abstract contract Liquidation is Settlement {
         }
     }
 
+    function _moveUnits(address from, address to, Wad fraction) private {
+        (bool left, bool moved) = COLLATERAL.move(from, to, fraction);
+        _accounts[from].pledged = left;
+        if (moved) _accounts[to].pledged = true;
+    }
+
     /// @dev Shorts are moved rounded up, longs rounded down.
     function _share(int64 lots, uint256 fraction) private pure returns (int64) {
         if (lots >= 0) return int64(int256(uint256(uint64(lots)) * fraction / ONE));
@@ -98,16 +106,18 @@ abstract contract Liquidation is Settlement {
         }
     }
 
-    /// @dev The account pays what it has; a cost below zero is paid to it.
-    function _payClose(address account, int256 cost) private returns (uint256 paid) {
+    /// @dev The account pays what it has, in underlying at `low` what it has not in quote; a cost below zero is paid to it.
+    function _payClose(address account, int256 cost, Wad low) private returns (uint256 paid) {
         if (cost < 0) {
             uint256 received = uint256(-cost).floorUnit(UNIT);
             _fromVault(received);
             _credit(account, received);
             return 0;
         }
-        paid = FixedPointMathLib.min(uint256(cost).ceilUnit(UNIT), _accounts[account].balance);
+        uint256 whole = uint256(cost).ceilUnit(UNIT);
+        paid = FixedPointMathLib.min(whole, _accounts[account].balance);
         _debit(account, paid);
         _toVault(paid);
+        paid += _takeUnits(account, whole - paid, low);
     }
 }

@@ -9,6 +9,7 @@ import {ILPVault} from "../interfaces/ILPVault.sol";
 import {ILiquidationAuction} from "../interfaces/ILiquidationAuction.sol";
 import {IOptionMarket} from "../interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
+import {IUnderlyingCollateral} from "../interfaces/IUnderlyingCollateral.sol";
 import {IVolSurface} from "../interfaces/IVolSurface.sol";
 import {PoolBooks} from "../libraries/PoolBooks.sol";
 import {Addresses, NavParts, Solvency} from "../types/Types.sol";
@@ -24,6 +25,7 @@ abstract contract PoolStatements is ILPVault {
     IInsuranceFund internal immutable INSURANCE;
     IHedgeManager internal immutable HEDGE;
     ICircuitBreaker internal immutable BREAKER;
+    IUnderlyingCollateral private immutable COLLATERAL;
 
     Wad public cash;
     bool public insolvent; // as of the last assessment
@@ -37,10 +39,11 @@ abstract contract PoolStatements is ILPVault {
         INSURANCE = IInsuranceFund(book.insurance);
         HEDGE = IHedgeManager(book.hedge);
         BREAKER = ICircuitBreaker(book.breaker);
+        COLLATERAL = IUnderlyingCollateral(book.collateral);
     }
 
     function _neighbours() internal view returns (PoolBooks.Neighbours memory) {
-        return PoolBooks.Neighbours(ORACLE, SURFACE, LEDGER, MARKET, AUCTION, INSURANCE, HEDGE, BREAKER);
+        return PoolBooks.Neighbours(ORACLE, SURFACE, LEDGER, MARKET, AUCTION, INSURANCE, HEDGE, BREAKER, COLLATERAL);
     }
 
     // ------------------------------------------------------------ value

@@ -6,10 +6,11 @@ import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {ICircuitBreaker} from "../interfaces/ICircuitBreaker.sol";
 import {IGreekLedger} from "../interfaces/IGreekLedger.sol";
+import {Expiries} from "../libraries/Expiries.sol";
 import {Packing} from "../libraries/Packing.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
-import {Addresses, Mode, Solvency} from "../types/Types.sol";
-import {ONE, SWad, SeriesId, Timestamp, Wad, seriesId} from "../types/Units.sol";
+import {Addresses, Mode, OracleView} from "../types/Types.sol";
+import {ONE, SWad, SeriesId, Timestamp, Wad} from "../types/Units.sol";
 import {Accounts} from "./Accounts.sol";
 
 /// Settlement of an expiry: the price is fixed and the book leaves the ledger; then debtors pay, the payout scale is
@@ -32,9 +33,6 @@ abstract contract Settlement is Accounts {
         uint128 collected;
     }
 
-    /// @dev Payoffs are multiples of this, so that payoff times lots is exact.
-    uint256 private constant PAYOFF_UNIT = 1e6;
-
     IGreekLedger internal immutable LEDGER;
     ICircuitBreaker internal immutable BREAKER;
 
@@ -54,44 +52,13 @@ abstract contract Settlement is Accounts {
     function settleExpiry(Timestamp expiry, uint80 roundId) external nonReentrant {
         Settled storage s = _settled[expiry];
         if (s.price != 0) revert AlreadySettled(expiry);
-        (Wad[] memory strikes,) = LEDGER.vols(expiry);
         Wad price = ORACLE.fixSettlement(expiry, roundId);
         s.price = price.raw().toUint128();
-        s.strikes = SSTORE2.write(abi.encode(strikes));
-        (uint256 longs, uint256 shorts) = _takeInterest(expiry, strikes, price.raw());
+        (uint256 longs, uint256 shorts) = (0, 0);
+        (s.strikes, longs, shorts) = Expiries.settle(_interest, LEDGER, expiry, price.raw());
         _settledLongs += longs.toUint128();
         _settledShorts += shorts.toUint128();
-        LEDGER.remove(expiry);
         emit ExpirySettled(expiry, price, SWad.wrap(int256(longs) - int256(shorts)));
-    }
-
-    /// @dev Gross payoffs of all longs and of all shorts; open interest ends here.
-    function _takeInterest(Timestamp expiry, Wad[] memory strikes, uint256 price)
-        private
-        returns (uint256 longs, uint256 shorts)
-    {
-        for (uint256 i; i < strikes.length; ++i) {
-            uint256 key = Packing.strikeKey(seriesId(expiry, i, false));
-            uint256 word = _interest[key];
-            if (word == 0) continue;
-            delete _interest[key];
-            uint256 strike = strikes[i].raw();
-            (uint256 call, uint256 put) = (_payoff(price, strike, true), _payoff(price, strike, false));
-            longs += _times(call, word.longLots(true)) + _times(put, word.longLots(false));
-            shorts += _times(call, word.shortLots(true)) + _times(put, word.shortLots(false));
-        }
-    }
-
-    function _payoff(uint256 price, uint256 strike, bool isCall) private pure returns (uint256 payoff) {
-        payoff = isCall
-            ? FixedPointMathLib.zeroFloorSub(price, strike)
-            : FixedPointMathLib.zeroFloorSub(strike, price);
-        payoff -= payoff % PAYOFF_UNIT;
-    }
-
-    /// @dev Exact: lot * payoff unit = 1e18.
-    function _times(uint256 payoff, uint256 lots) private pure returns (uint256) {
-        return payoff / PAYOFF_UNIT * lots;
     }
 
     // ------------------------------------------------------------ sweep
@@ -109,12 +76,13 @@ abstract contract Settlement is Accounts {
     /// @dev First pass: every account's legs become a debt that it pays or a claim that waits.
     function _collect(Timestamp expiry, Settled storage s, uint256 left) private returns (uint256) {
         Wad[] memory strikes = abi.decode(SSTORE2.read(s.strikes), (Wad[]));
-        Wad spot = ORACLE.read().price;
+        OracleView memory seen = _look();
+        Wad low = seen.confidence.isZero() ? Wad.wrap(s.price) : seen.low;
         address account = _resume(expiry, s);
         uint256 collected;
         for (; left != 0 && account != END; --left) {
-            collected += _collectFrom(account, expiry, s, strikes);
-            _touch(account, spot);
+            collected += _collectFrom(account, expiry, s, strikes, low);
+            _touch(account, seen.price);
             account = _next[expiry][account];
         }
         s.cursor = account;
@@ -129,7 +97,9 @@ abstract contract Settlement is Accounts {
         if (account == address(0)) account = END;
     }
 
-    function _collectFrom(address account, Timestamp expiry, Settled storage s, Wad[] memory strikes)
+    /// @dev What the balance does not pay the pool takes in underlying, at `low`: the low side of the oracle's band or,
+    /// without a live feed, the settlement price. Returns what is paid in quote.
+    function _collectFrom(address account, Timestamp expiry, Settled storage s, Wad[] memory strikes, Wad low)
         private
         returns (uint256 paid)
     {
@@ -145,10 +115,11 @@ abstract contract Settlement is Accounts {
         uint256 debt = short - long;
         paid = FixedPointMathLib.min(_accounts[account].balance, debt.ceilUnit(UNIT));
         _debit(account, paid);
+        uint256 whole = paid + _takeUnits(account, FixedPointMathLib.zeroFloorSub(debt, paid), low);
         s.debts += uint128(debt);
-        s.collected += uint128(paid);
-        if (debt > paid) _coverLoss(account, debt - paid, 0);
-        emit AccountSettled(account, expiry, -SWad.wrap(int256(debt)), Wad.wrap(paid));
+        s.collected += uint128(whole);
+        if (debt > whole) _coverLoss(account, debt - whole, 0);
+        emit AccountSettled(account, expiry, -SWad.wrap(int256(debt)), Wad.wrap(whole));
     }
 
     /// @dev Gross payoff of the account's longs and of its shorts.
@@ -162,9 +133,9 @@ abstract contract Settlement is Accounts {
             if (id.expiryOf() != expiry) continue;
             any = true;
             int64 lots = word.lotsOf();
-            uint256 payoff = _payoff(price, strikes[id.strikeIndexOf()].raw(), id.isCallOf());
-            if (lots > 0) long += _times(payoff, uint64(lots));
-            else short += _times(payoff, uint64(-lots));
+            uint256 payoff = Expiries.payoff(price, strikes[id.strikeIndexOf()].raw(), id.isCallOf());
+            if (lots > 0) long += Expiries.times(payoff, uint64(lots));
+            else short += Expiries.times(payoff, uint64(-lots));
             _writeLeg(account, i - 1, id, lots, 0);
         }
     }
@@ -218,10 +189,7 @@ abstract contract Settlement is Accounts {
 
     /// @dev The fund stands in for cash that the pool does not have at all; not for cash that a venue still holds.
     function _drawInsurance(uint256 short) private returns (uint256) {
-        Solvency memory state = VAULT.solvency();
-        Wad own = state.assets.subFloor(INSURANCE.balance()) + state.shortReceivable;
-        Wad lacking = state.longs.subFloor(own);
-        Wad drawn = lacking.minWad(Wad.wrap(short.ceilUnit(UNIT)));
+        Wad drawn = Expiries.lacking(VAULT, INSURANCE).minWad(Wad.wrap(short.ceilUnit(UNIT)));
         return drawn.isZero() ? 0 : INSURANCE.cover(drawn, true).raw();
     }
 
@@ -266,7 +234,7 @@ abstract contract Settlement is Accounts {
         Settled storage s = _settled[id.expiryOf()];
         if (s.price == 0) return (false, payoff);
         Wad[] memory strikes = abi.decode(SSTORE2.read(s.strikes), (Wad[]));
-        return (true, Wad.wrap(_payoff(s.price, strikes[id.strikeIndexOf()].raw(), id.isCallOf())));
+        return (true, Wad.wrap(Expiries.payoff(s.price, strikes[id.strikeIndexOf()].raw(), id.isCallOf())));
     }
 
     function liveExpiries() external view returns (Timestamp[] memory) {

@@ -7,28 +7,37 @@ import {SWad, Wad} from "../types/Units.sol";
 
 /// @title Margin requirements
 /// @notice Stateless views. Scenario margin with netting inside an expiry. Requirements are on equity:
-/// equity = balance - mark, mark = value the legs owe (longs negative). Accounts without shorts need none.
+/// equity = balance + credit - mark, mark = value the legs owe (longs negative). Accounts without shorts need none.
+///
+/// Underlying stands behind the legs in every scenario at that scenario's spot: first one unit behind each call sold
+/// net, nearest expiry first and in full, then the rest, less the haircut, behind the nearest expiry. `credit` is what it
+/// counts for at spot. Calls covered in full never need more than their cover.
 interface IMarginEngine {
     function params() external view returns (MarginParams memory);
 
     /// @notice Requirements of an account of the market at the oracle price.
     function marginOf(address account) external view returns (MarginView memory);
 
-    /// @notice The same for given legs, balance and spot.
-    function marginFor(Leg[] calldata legs, Wad balance, Wad spot) external view returns (MarginView memory);
+    /// @notice The same for given legs, balance, units of underlying and spot.
+    function marginFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
+        external
+        view
+        returns (MarginView memory);
 
     /// @notice Below maintenance at the oracle price and at the side of the band that favours the account.
     function liquidatable(address account) external view returns (bool, MarginView memory);
 
-    /// @notice Debt beyond the balance, now and at the eight stress nodes: max(0, mark - balance).
-    function exposureFor(Leg[] calldata legs, Wad balance, Wad spot)
+    /// @notice Debt beyond the collateral, now and at the eight stress nodes: max(0, mark - balance - underlying less
+    /// the haircut at the node's spot).
+    function exposureFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
         external
         view
         returns (Wad current, Wad[8] memory nodes);
 
     /// @notice All that the market asks after a change of an account, in one pass: whether the account meets its
-    /// initial margin (always, when margin is off), its requirements, and its exposure as in `exposureFor`.
-    function assess(Leg[] calldata legs, Wad balance, Wad spot)
+    /// initial margin (always, when margin is off), its requirements, and its exposure as in `exposureFor`. Underlying
+    /// counts at the low side of the oracle's band here.
+    function assess(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
         external
         view
         returns (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes);

@@ -31,6 +31,7 @@ interface IOptionMarket {
 
     error OnlyLister(address caller);
     error OnlyAuction(address caller);
+    error OnlyCollateral(address caller);
     error BadExpiry(Timestamp expiry, Timestamp time);
     error ModeForbids(Mode mode);
     error NotTradeable(SeriesId id);
@@ -96,6 +97,14 @@ interface IOptionMarket {
     /// @notice The pool closes an account at `volFactor` times its vols; what the balance cannot pay is bad debt.
     function closeForPool(address account, Wad volFactor) external;
 
+    // ------------------------------------------------------------ underlying (only IUnderlyingCollateral)
+
+    /// @notice The underlying of an account has changed: whether it has `any`, and whether something goes `out`, so that
+    /// it must keep its initial margin. It pays the vault `paid` for what it buys of the pool's stock.
+    function noteUnderlying(address account, bool any, bool out, Wad paid) external;
+
+    // ------------------------------------------------------------ anyone
+
     /// @notice Recomputes what the account's debts exceed its collateral by, now and at the stress nodes. Anyone.
     function touch(address account) external;
 
@@ -109,6 +118,9 @@ interface IOptionMarket {
     function handovers() external view returns (SWad toVault, Wad toInsurance);
 
     function balanceOf(address account) external view returns (Wad);
+
+    /// @notice Quote and underlying of an account.
+    function fundsOf(address account) external view returns (Wad balance, Wad units);
     function legsOf(address account) external view returns (Leg[] memory);
     function accountCount() external view returns (uint256);
     function accountAt(uint256 index) external view returns (address);

@@ -22,6 +22,8 @@ interface IPoolLens {
         SWad hedgePending; // ordered and not yet filled
         HedgeDecision hedge;
         Wad insurance;
+        Wad stock; // underlying that the pool took for debts
+        Wad stockPrice; // what a unit of it costs now; zero while no feed lives
         uint256 open; // bit i: the i-th board takes new positions now
     }
 
@@ -39,6 +41,7 @@ interface IPoolLens {
         Wad pendingDeposits;
         Wad pendingWithdrawals;
         Wad totalBalances;
+        Wad totalUnits; // underlying of all accounts
         uint256 accounts;
         uint256 liveInsolvent;
     }
@@ -70,6 +73,7 @@ interface IPoolLens {
         Wad lpShares;
         Wad juniorShares;
         Wad wallet; // quote held outside the protocol
+        Wad underlyingWallet; // likewise underlying, where it is taken as collateral
         Leg[] legs;
     }
 

@@ -6,8 +6,9 @@ import {AuctionParams} from "../types/Params.sol";
 import {MarginView} from "../types/Types.sol";
 import {ONE, SWad, Wad} from "../types/Units.sol";
 
-/// Formulas of the partial Dutch auction. E = equity, R = cash that earlier bids of this auction paid in,
-/// d = share of E - R that a bidder pays, f = fraction taken.
+/// Formulas of the partial Dutch auction. E = equity, W = what the account is worth to who takes it over (E with the
+/// underlying in full), R = cash that earlier bids of this auction paid in, d = share of W - R that a bidder pays,
+/// f = fraction taken.
 library AuctionMath {
     /// @notice d: start -> kink over `fast`, -> end over `slow`, in seconds since the start.
     function price(AuctionParams memory p, uint256 elapsed) internal pure returns (Wad) {
@@ -18,36 +19,37 @@ library AuctionMath {
         return _between(p.kinkPrice, p.endPrice, elapsed - fast, slow - fast);
     }
 
+    /// @notice W: balance less mark, and underlying in full at `low`.
+    function worth(MarginView memory m, Wad low) internal pure returns (SWad) {
+        return (m.balance + m.units.mulDown(low)).signed() - m.mark;
+    }
+
     /// @notice A bid is no longer worth the least bounty, even at the end of the price path.
-    function isInsolvent(AuctionParams memory p, SWad equity, Wad received) internal pure returns (bool) {
-        Wad most = estate(equity, received).mulDown(Wad.wrap(ONE) - p.endPrice);
-        return most < p.minBounty || equity <= SWad.wrap(0);
+    function isInsolvent(AuctionParams memory p, SWad worth_, Wad received) internal pure returns (bool) {
+        Wad most = estate(worth_, received).mulDown(Wad.wrap(ONE) - p.endPrice);
+        return most < p.minBounty || worth_ <= SWad.wrap(0);
     }
 
-    /// @notice E - R, at least 0: what the legs and the collateral for sale are worth.
-    function estate(SWad equity, Wad received) internal pure returns (Wad) {
-        return (equity - received.signed()).positive();
+    /// @notice W - R, at least 0: what the legs and the collateral for sale are worth.
+    function estate(SWad worth_, Wad received) internal pure returns (Wad) {
+        return (worth_ - received.signed()).positive();
     }
 
-    /// @notice Smallest f after which equity reaches buffer margin: (BM - E) / (BM - fixed - (E - R)(1 - d)), at most
-    /// one. A bid leaves E - f (E - R)(1 - d) and, of the requirement, (1 - f)(BM - fixed) + fixed: the charge per
-    /// position does not shrink with the positions.
-    function maxFraction(MarginView memory m, Wad fixed_, Wad estate_, Wad d) internal pure returns (Wad) {
+    /// @notice Smallest f after which equity reaches buffer margin: (BM - E) / (BM - charge - (W - R)(1 - d) + W - E), at
+    /// most one. A bid leaves E - f (E - R) + f d (W - R) and, of the requirement, (1 - f)(BM - charge) + charge: the
+    /// charge per position does not shrink with the positions.
+    function maxFraction(MarginView memory m, SWad worth_, Wad estate_, Wad d) internal pure returns (Wad) {
         SWad gap = m.bufferMargin.signed() - m.equity;
         if (gap <= SWad.wrap(0)) return Wad.wrap(0);
-        SWad slope = m.bufferMargin.signed() - fixed_.signed() - estate_.mulUp(Wad.wrap(ONE) - d).signed();
+        SWad slope = m.bufferMargin.signed() - m.charge.signed() - estate_.mulUp(Wad.wrap(ONE) - d).signed();
+        slope = slope + worth_ - m.equity;
         if (slope <= gap) return Wad.wrap(ONE);
         return gap.positive().divUp(slope.positive());
     }
 
-    /// @notice What the insurance fund adds for fraction f of an insolvent account: rising from 0 to what lifts its
-    /// equity to maintenance.
-    function bounty(AuctionParams memory p, MarginView memory m, Wad f, uint256 elapsed)
-        internal
-        pure
-        returns (Wad)
-    {
-        Wad full = (m.maintenanceMargin.signed() - m.equity).positive();
+    /// @notice What the insurance fund adds for fraction f of an insolvent account: rising from 0 to `full`, which lifts
+    /// what it is worth to maintenance.
+    function bounty(AuctionParams memory p, Wad full, Wad f, uint256 elapsed) internal pure returns (Wad) {
         uint256 time = p.bountyTime.rawSeconds();
         uint256 part = FixedPointMathLib.min(elapsed, time);
         return Wad.wrap(full.mulDown(f).raw() * part / time);

@@ -18,6 +18,7 @@ library MarginMath {
         Wad[] vols; // of each leg now
         int256[] sizes; // + long, - short
         bool[] calls;
+        uint256 cover; // underlying that stands behind the legs, less the haircut where it covers no call
     }
 
     /// @dev The nine spots of the states and their logarithms relative to spot, Q96.
@@ -39,6 +40,7 @@ library MarginMath {
 
     struct Requirement {
         int256 mark; // debt now
+        uint256 credit; // what the cover is worth now
         uint256 initial;
         uint256 buffer;
         uint256 maintenance;
@@ -111,16 +113,35 @@ library MarginMath {
     function requirement(Group memory g, MarginParams memory p) internal pure returns (Requirement memory r) {
         int256[STATES] memory debts = _debts(g, p);
         r.mark = _ceilWad(debts[NOW]);
-        uint256 loss = _maxLoss(debts, r.mark, p);
+        if (g.cover != 0) _subtractCover(debts, g, p);
+        int256 net = _ceilWad(debts[NOW]);
+        r.credit = uint256(r.mark - net);
+        uint256 loss = _maxLoss(debts, net, p);
         (uint256 contracts, uint256 legs) = _shorts(g);
         uint256 shortSpot = FixedPointMathLib.fullMulDivUp(contracts, g.spot, ONE);
         uint256 charge = p.positionCharge.raw() * legs;
         r.maintenance = _share(loss, shortSpot, p.maintenanceFactor, p.maintenanceSpot, p.maintenanceFloor) + charge;
-        r.maintenance = FixedPointMathLib.max(r.maintenance, _above(_intrinsicDebt(g, g.spot), r.mark));
+        r.maintenance = FixedPointMathLib.max(r.maintenance, _above(_intrinsicDebt(g, g.spot), net));
         r.buffer = r.maintenance + FixedPointMathLib.fullMulDivUp(r.maintenance, p.buffer.raw(), ONE);
         r.initial = _share(loss, shortSpot, p.initialFactor, p.initialSpot, p.initialFloor) + charge;
         r.initial = FixedPointMathLib.max(r.initial, r.buffer);
-        _cap(g, r);
+        _cap(g, r, net);
+    }
+
+    /// @notice Calls sold less calls bought, at least 0: what one underlying each covers.
+    function callsSold(Group memory g) internal pure returns (uint256) {
+        int256 net = _netCalls(g);
+        return net < 0 ? uint256(-net) : 0;
+    }
+
+    /// @dev Cover does not change with vol, so that what the states left out may be, it leaves out.
+    function _subtractCover(int256[STATES] memory debts, Group memory g, MarginParams memory p) private pure {
+        for (uint256 j; j < SPOTS; ++j) {
+            int256 worth = int256(g.cover * _spotAt(g.spot, j, p));
+            for (uint256 i; i < 3; ++i) {
+                debts[3 * j + i] -= worth;
+            }
+        }
     }
 
     // ------------------------------------------------------------ states
@@ -137,10 +158,10 @@ library MarginMath {
         }
     }
 
-    /// @dev A price rises with vol, a call's with spot, a put's against it.
+    /// @dev A price rises with vol, a call's with spot, a put's against it, cover against it.
     function _states(Group memory g) private pure returns (uint256) {
-        bool calls;
-        bool puts;
+        bool calls = g.cover != 0;
+        bool puts = calls;
         for (uint256 i; i < g.sizes.length; ++i) {
             if (g.sizes[i] > 0) return EVERY;
             if (g.calls[i]) calls = true;
@@ -153,17 +174,16 @@ library MarginMath {
     function _grid(Group memory g, MarginParams memory p) private pure returns (Grid memory grid) {
         grid.root = Black76.sqrtYears(g.secondsLeft);
         grid.scale = VolShock.scale(g.secondsLeft);
-        for (uint256 j; j < SPOTS - 2; ++j) {
-            grid.spots[j] = g.spot * uint16(GRID >> 16 * j) / PER_MILLE;
-            grid.lns[j] = _lnOf(j);
+        for (uint256 j; j < SPOTS; ++j) {
+            grid.spots[j] = _spotAt(g.spot, j, p);
+            grid.lns[j] = j < SPOTS - 2 ? _lnOf(j) : Black76.lnRatio(grid.spots[j], g.spot);
         }
-        _setTail(grid, SPOTS - 2, g.spot, p.tailDown);
-        _setTail(grid, SPOTS - 1, g.spot, p.tailUp);
     }
 
-    function _setTail(Grid memory grid, uint256 j, uint256 spot, Wad multiple) private pure {
-        grid.spots[j] = FixedPointMathLib.max(spot * multiple.raw() / ONE, 1);
-        grid.lns[j] = Black76.lnRatio(grid.spots[j], spot);
+    function _spotAt(uint256 spot, uint256 j, MarginParams memory p) private pure returns (uint256) {
+        if (j < SPOTS - 2) return spot * uint16(GRID >> 16 * j) / PER_MILLE;
+        Wad tail = j == SPOTS - 2 ? p.tailDown : p.tailUp;
+        return FixedPointMathLib.max(spot * tail.raw() / ONE, 1);
     }
 
     /// @dev Total volatilities of a leg: flat, up, down; Q96.
@@ -274,24 +294,28 @@ library MarginMath {
         }
     }
 
-    /// @dev Debt plus requirement never exceeds the most the legs can owe at expiry. Calls sold net have no such limit.
-    /// The payoff is piecewise linear in spot: its maximum lies at zero or at a strike.
-    function _cap(Group memory g, Requirement memory r) private pure {
-        int256 netCalls;
+    /// @dev Debt plus requirement never exceeds the most the legs can owe at expiry, less cover. Calls sold net beyond
+    /// the cover have no such limit. The payoff is piecewise linear in spot: its maximum lies at zero or at a strike.
+    function _cap(Group memory g, Requirement memory r, int256 net) private pure {
+        if (_netCalls(g) + int256(g.cover) < 0) return;
         int256 most = _intrinsicDebt(g, 0);
         for (uint256 i; i < g.sizes.length; ++i) {
-            if (g.calls[i]) netCalls += g.sizes[i];
             most = FixedPointMathLib.max(most, _intrinsicDebt(g, g.strikes[i].raw()));
         }
-        if (netCalls < 0) return;
-        uint256 room = _above(most, r.mark);
+        uint256 room = _above(most, net);
         r.maintenance = FixedPointMathLib.min(r.maintenance, room);
         r.buffer = FixedPointMathLib.min(r.buffer, room);
         r.initial = FixedPointMathLib.min(r.initial, room);
     }
 
+    function _netCalls(Group memory g) private pure returns (int256 net) {
+        for (uint256 i; i < g.sizes.length; ++i) {
+            if (g.calls[i]) net += g.sizes[i];
+        }
+    }
+
     function _intrinsicDebt(Group memory g, uint256 spot) private pure returns (int256) {
-        int256 sum;
+        int256 sum = -int256(g.cover * spot);
         for (uint256 i; i < g.sizes.length; ++i) {
             uint256 strike = g.strikes[i].raw();
             uint256 payoff = g.calls[i]

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {
-    AimParams, AsyncParams, AuctionParams, BandParams, BreakerParams, HedgeParams, InsuranceParams, IntervalParams,
+    AimParams, AsyncParams, AuctionParams, BandParams, BreakerParams, CollateralParams, HedgeParams, InsuranceParams, IntervalParams,
     MarginParams, MarketParams, OracleParams, PricingParams, RewardParams, RouterParams, UniswapParams, VaultParams
 } from "../types/Params.sol";
 import {Seconds, Wad} from "../types/Units.sol";
@@ -79,7 +79,7 @@ library ParamBounds {
     }
 
     function check(MarginParams memory p) internal pure {
-        _wad("margin.initialFactor", p.initialFactor, 0, 10e18);
+        _wad("margin.initialFactor", p.initialFactor, 0, 5e18);
         _wad("margin.maintenanceFactor", p.maintenanceFactor, 0, 10e18);
         _wad("margin.initialSpot", p.initialSpot, 0, 1e18);
         _wad("margin.maintenanceSpot", p.maintenanceSpot, 0, 1e18);
@@ -94,9 +94,26 @@ library ParamBounds {
         _wad("margin.tailUp", p.tailUp, 1e18, 10e18);
         _wad("margin.tailDownWeight", p.tailDownWeight, 0, 1e18);
         _wad("margin.tailUpWeight", p.tailUpWeight, 0, 1e18);
+        _wad("margin.haircut", p.haircut, 0, 0.95e18);
+        uint256 most = _mostFactor(p);
+        if (p.initialFactor.raw() > most) {
+            revert ParamOutOfBounds("margin.initialFactor", p.initialFactor.raw(), 0, most);
+        }
         _order("margin.maintenanceFactor", p.maintenanceFactor, "margin.initialFactor", p.initialFactor);
         _order("margin.maintenanceSpot", p.maintenanceSpot, "margin.initialSpot", p.initialSpot);
         _order("margin.maintenanceFloor", p.maintenanceFloor, "margin.initialFloor", p.initialFloor);
+    }
+
+    /// @dev A unit of underlying adds to equity at least what its own fall adds to the requirement.
+    function _mostFactor(MarginParams memory p) private pure returns (uint256) {
+        uint256 tail = (1e18 - p.tailDown.raw()) * p.tailDownWeight.raw() / 1e18;
+        return 1e36 / (tail > 0.2e18 ? tail : 0.2e18);
+    }
+
+    function check(CollateralParams memory p) internal pure {
+        _wad("collateral.cap", p.cap, 0, 1e27);
+        _wad("collateral.discount", p.discount, 0, 0.2e18);
+        _time("collateral.saleTime", p.saleTime, 60, 7 * DAY);
     }
 
     function check(AuctionParams memory p) internal pure {

@@ -9,6 +9,7 @@ import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
 import {ILiquidationAuction} from "../interfaces/ILiquidationAuction.sol";
 import {IOptionMarket} from "../interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
+import {IUnderlyingCollateral} from "../interfaces/IUnderlyingCollateral.sol";
 import {IVolSurface} from "../interfaces/IVolSurface.sol";
 import {BookGreeks, Mode, NavParts, OracleView, Solvency} from "../types/Types.sol";
 import {ONE, SWad, Timestamp, Wad} from "../types/Units.sol";
@@ -26,6 +27,7 @@ library PoolBooks {
         IInsuranceFund insurance;
         IHedgeManager hedge;
         ICircuitBreaker breaker;
+        IUnderlyingCollateral collateral; // zero where no underlying is taken
     }
 
     /// @dev What weighs on NAV besides the book: shorts' debts beyond their collateral, settled and unpaid claims.
@@ -56,6 +58,7 @@ library PoolBooks {
         SWad[8] nodes; // what is owed at the stress nodes
         SWad equity; // of the hedge
         SWad slope; // of that equity, per 100 % of spot; it is linear
+        SWad stock; // underlying taken for debts, less the haircut
         uint256 doubt; // what the anchors may be wrong by, wad
     }
 
@@ -66,20 +69,32 @@ library PoolBooks {
     // ------------------------------------------------------------ net asset value
 
     function navParts(Neighbours memory n, Wad cash) external view returns (NavParts memory p) {
-        Wad spot = n.oracle.read().price;
+        OracleView memory seen = n.oracle.read();
+        Wad spot = seen.price;
         Burden memory b = _burden(n.market);
         p.cash = cash;
+        p.underlying = _sure(n, seen.low);
         p.hedgeEquity = _liveEquity(n.hedge, n.hedge.equityAt(spot));
         p.liability = n.ledger.liabilityAt(spot);
         (p.uncovered, p.settledOwed) = (b.uncovered, b.settled);
-        p.nav = cash.signed() - b.uncovered.signed() - b.settled + p.hedgeEquity - p.liability;
+        p.nav = (cash + p.underlying).signed() - b.uncovered.signed() - b.settled + p.hedgeEquity - p.liability;
+    }
+
+    function _sure(Neighbours memory n, Wad spot) private view returns (Wad sure) {
+        (, sure) = _stock(n, spot);
+    }
+
+    /// @dev Underlying that the pool took for debts: in full, and less the haircut.
+    function _stock(Neighbours memory n, Wad spot) private view returns (Wad full, Wad sure) {
+        if (address(n.collateral) != address(0)) (full, sure) = n.collateral.stockValue(spot);
     }
 
     /// @notice From stored values: cheap, for limits.
     function navFast(Neighbours memory n, Wad cash, Wad spot) external view returns (SWad) {
         (, SWad liability,,) = n.ledger.aggregate(spot);
         (Wad uncovered,) = n.market.uncovered();
-        return cash.signed() - uncovered.signed() - n.market.settledOwed() + n.hedge.equityAt(spot) - liability;
+        SWad own = (cash + _sure(n, spot)).signed() + n.hedge.equityAt(spot);
+        return own - uncovered.signed() - n.market.settledOwed() - liability;
     }
 
     function _burden(IOptionMarket market) private view returns (Burden memory b) {
@@ -108,10 +123,22 @@ library PoolBooks {
         (book.equity, book.slope) = _hedgeLine(n.hedge, book.seen.price);
         _lookAtExpiries(n, s, book, volBand);
         Burden memory b = _burden(n.market);
-        s.backed = PoolMath.backed(cash, b.settled, _worst(book.equity, book.slope, book.nodes, b, cash));
         s.mid = (cash.signed() - b.uncovered.signed() - b.settled - book.liability).rawS();
         s.mid += _liveEquity(n.hedge, book.equity).rawS();
+        Wad above = _addStock(n, book);
+        s.mid += book.stock.rawS();
+        s.backed = PoolMath.backed(cash, b.settled, _worst(book.equity, book.slope, book.nodes, b, cash));
         _setBand(s, book);
+        s.high += int256(above.raw());
+    }
+
+    /// @dev The stock moves with spot like a hedge. Who comes in pays for the haircut that who stays may win back.
+    function _addStock(Neighbours memory n, Book memory book) private view returns (Wad above) {
+        (Wad full, Wad sure) = _stock(n, book.seen.low);
+        book.stock = sure.signed();
+        book.equity = book.equity + book.stock;
+        book.slope = book.slope + full.signed();
+        return full - sure;
     }
 
     function _lookAtExpiries(Neighbours memory n, Sight memory s, Book memory book, uint256 volBand) private view {
@@ -157,7 +184,8 @@ library PoolBooks {
 
     function worstStress(Neighbours memory n, Wad cash, Wad spot, SWad[8] memory nodes) external view returns (SWad) {
         (SWad equity, SWad slope) = _hedgeLine(n.hedge, spot);
-        return _worst(equity, slope, nodes, _burden(n.market), cash);
+        SWad stock = _sure(n, spot).signed();
+        return _worst(equity + stock, slope + stock, nodes, _burden(n.market), cash);
     }
 
     /// @dev The stored hedge at `spot` and its gain per 100 % of spot.
@@ -178,7 +206,8 @@ library PoolBooks {
     // ------------------------------------------------------------ solvency
 
     function solvency(Neighbours memory n, Wad cash, Wad reserved) external view returns (Solvency memory) {
-        return _gross(n, cash, reserved);
+        OracleView memory seen = n.oracle.read();
+        return _gross(n, cash + _sure(n, seen.low), seen.price, reserved);
     }
 
     /// @notice The same, with longs and shorts netted where that is enough. `known`: nav is from fresh Greeks and a
@@ -190,18 +219,19 @@ library PoolBooks {
     {
         OracleView memory seen = n.oracle.read();
         (, SWad liability,, Timestamp stale) = n.ledger.aggregate(seen.price);
+        cash = cash + _sure(n, seen.low);
         (Wad uncovered,) = n.market.uncovered();
-        Wad assets = _assets(n, cash, seen.price);
         SWad owed = liability + uncovered.signed() + n.market.settledOwed();
         nav = (cash.signed() + n.hedge.equityAt(seen.price) - owed).rawS();
         known = stale.rawTime() == 0 && seen.mode == Mode.NORMAL;
+        Wad assets = _assets(n, cash, seen.price);
         s = PoolMath.statement(assets, (-owed).positive(), owed.positive(), reserved);
         bool clear = assets.signed() - owed - reserved.signed() > assets.mulDown(Wad.wrap(COMFORT)).signed();
-        if (stale.rawTime() != 0 || !clear) s = _gross(n, cash, reserved);
+        if (stale.rawTime() != 0 || !clear) s = _gross(n, cash, seen.price, reserved);
     }
 
-    function _gross(Neighbours memory n, Wad cash, Wad reserved) private view returns (Solvency memory) {
-        Wad spot = n.oracle.read().price;
+    /// @dev cash: with the stock.
+    function _gross(Neighbours memory n, Wad cash, Wad spot, Wad reserved) private view returns (Solvency memory) {
         (Wad longs, Wad shorts) = n.market.grossMarks(spot);
         (Wad uncovered,) = n.market.uncovered();
         return PoolMath.statement(_assets(n, cash, spot), shorts.subFloor(uncovered), longs, reserved);

@@ -77,6 +77,14 @@ struct MarginParams {
     Wad tailUp; // spot multiple of the upper tail, 1.6
     Wad tailDownWeight; // share of the tail loss that counts
     Wad tailUpWeight;
+    Wad haircut; // share of posted underlying that does not count, but where it covers calls sold
+}
+
+/// UnderlyingCollateral.
+struct CollateralParams {
+    Wad cap; // most underlying that accounts and the pool's stock may hold together; 0 = off: none is taken
+    Wad discount; // off the low price at which the pool takes underlying for a debt: what selling it costs
+    Seconds saleTime; // in which the stock's price falls from spot (1 + margin.haircut) to spot (1 - margin.haircut)
 }
 
 /// LiquidationAuction.

@@ -14,6 +14,8 @@ enum Mode {
 /// Every contract of the protocol and its two tokens; fixed at deployment.
 struct Addresses {
     address quote; // ERC-20 in which everything is valued and paid
+    address underlying; // ERC-20 taken as collateral; this and the next are zero where none is
+    address collateral; // IUnderlyingCollateral
     address oracle; // IOracleGuard
     address surface; // IVolSurface
     address ledger; // IGreekLedger
@@ -101,14 +103,17 @@ struct Leg {
     SWad size;
 }
 
-/// An account's state against its requirements. Requirements are on equity = balance - mark.
+/// An account's state against its requirements. Requirements are on equity = balance + credit - mark.
 struct MarginView {
     Wad balance; // quote deposited, premiums and payoffs included
+    Wad units; // underlying deposited
+    Wad credit; // what the underlying counts for, in quote
     SWad mark; // value of the legs to the pool: + the account owes
-    SWad equity; // balance - mark
+    SWad equity; // balance + credit - mark
     Wad initialMargin; // equity needed to open
     Wad bufferMargin; // equity needed after a liquidation bid
     Wad maintenanceMargin; // equity below which the account can be liquidated
+    Wad charge; // part of the buffer margin that does not shrink with the positions
 }
 
 /// Result of a trade or of its preview. + = the trader pays.
@@ -125,7 +130,7 @@ struct TradeResult {
 
 /// The live solvency statement of the pool.
 struct Solvency {
-    Wad assets; // cash + venue equity + insurance, without traders' collateral
+    Wad assets; // cash + venue equity + insurance + underlying in stock, without traders' collateral
     Wad shortReceivable; // what shorts owe, each capped at its collateral
     Wad longs; // unpaid settled longs + gross mark of open longs
     Wad shortfall; // (longs - assets - shortReceivable)^+
@@ -152,7 +157,8 @@ struct NavParts {
     SWad liability; // C(q) at the given spot
     Wad uncovered; // shorts' debts beyond their collateral, as last touched
     SWad settledOwed; // settled expiries: longs not yet credited - shorts not yet collected
-    SWad nav; // cash + hedgeEquity - liability - uncovered - settledOwed
+    Wad underlying; // taken for debts and not yet sold, less the haircut
+    SWad nav; // cash + hedgeEquity - liability - uncovered - settledOwed + underlying
 }
 
 /// Input of a hedge policy. Deltas in underlying, pool perspective.

@@ -81,15 +81,35 @@ class Book:
         return np.maximum(self.vol, floor) * (1 + up * scale), self.vol * (1 - fall)
 
 
+def covers(book: Book, units: Sequence[float], haircut: float) -> Floats:
+    """Underlying behind each group: calls sold net in full, the rest of it behind the first."""
+    sold = np.maximum(-book.of_groups(book.size * book.is_call), 0.0)
+    left = np.array(units, dtype=np.float64)
+    found = np.zeros(len(sold))
+    for k, owner in enumerate(book.owner):
+        found[k] = min(left[owner], sold[k])
+        left[owner] -= found[k]
+    first = np.append(True, book.owner[1:] != book.owner[:-1])
+    found[first] += left[book.owner[first]] * (1.0 - haircut)
+    return found
+
+
 def margins(
-    accounts: Sequence[Sequence[Leg]], spots: Sequence[float], p: Mapping[str, float]
+    accounts: Sequence[Sequence[Leg]],
+    spots: Sequence[float],
+    p: Mapping[str, float],
+    units: Sequence[float] | None = None,
 ) -> Floats:
-    """(mark, initial, buffer, maintenance) of each account, a row each."""
+    """(mark, initial, buffer, maintenance, credit) of each account, a row each."""
     book = Book(accounts, spots)
+    cover = covers(book, units or [0.0] * len(accounts), p["haircut"])
+    held = cover * book.spot[book.starts]
     up, down = book.shocked(p["volUp"], p["volDown"], p["volUpFloor"])
-    states = [book.debt(m, vols) for m in SPOTS for vols in (book.vol, up, down)]
+    states = [book.debt(m, vols) - m * held for m in SPOTS for vols in (book.vol, up, down)]
     mark = states[NOW]
-    tails = [p[f"{t}Weight"] * (book.debt(p[t], up) - mark) for t in ("tailDown", "tailUp")]
+    tails = [
+        p[f"{t}Weight"] * (book.debt(p[t], up) - p[t] * held - mark) for t in ("tailDown", "tailUp")
+    ]
     loss = np.maximum(np.max([s - mark for s in states] + tails, axis=0), 0.0)
     short = np.minimum(book.size, 0.0)
     sold = -book.of_groups(short) * book.spot[book.starts]
@@ -99,25 +119,28 @@ def margins(
         risk = p[f"{kind}Factor"] * loss + p[f"{kind}Spot"] * sold
         return np.asarray(np.maximum(risk, p[f"{kind}Floor"] * sold) + charge)
 
-    maintenance = np.maximum(share("maintenance"), book.payoff(book.spot[book.starts]) - mark)
+    intrinsic_debt = book.payoff(book.spot[book.starts]) - held
+    maintenance = np.maximum(share("maintenance"), intrinsic_debt - mark)
     buffer = maintenance * (1 + p["buffer"])
     initial = np.maximum(share("initial"), buffer)
-    room = np.where(book.of_groups(book.size * book.is_call) >= 0, _most(book) - mark, np.inf)
+    calls = book.of_groups(book.size * book.is_call) + cover
+    room = np.where(calls >= -1e-9, _most(book, cover) - mark, np.inf)
     needs = [np.minimum(x, np.maximum(room, 0.0)) for x in (initial, buffer, maintenance)]
     count = len(accounts)
-    out = np.array([np.bincount(book.owner, x, count) for x in (mark, *needs)]).T
+    columns = (mark + held, *needs, held)
+    out = np.array([np.bincount(book.owner, x, count) for x in columns]).T
     has_short = np.bincount(book.account, short, count) < 0
-    out[:, 1:] *= has_short[:, None]
+    out[:, 1:4] *= has_short[:, None]
     return np.asarray(out)
 
 
-def _most(book: Book) -> Floats:
-    """The most that each group's legs can owe at expiry: at zero or at a strike."""
+def _most(book: Book, cover: Floats) -> Floats:
+    """The most that each group can owe at expiry beyond its cover: at zero or at a strike."""
     counts = np.diff(np.append(book.starts, len(book.size)))
     most = book.payoff(np.zeros(len(counts)))
     for k in range(int(counts.max())):
         corner = book.strike[book.starts + np.minimum(k, counts - 1)]
-        most = np.maximum(most, book.payoff(corner))
+        most = np.maximum(most, book.payoff(corner) - cover * corner)
     return np.asarray(most)
 
 
@@ -127,13 +150,23 @@ def intrinsic(accounts: Sequence[Sequence[Leg]], spots: Sequence[float]) -> Floa
     return np.bincount(book.owner, book.payoff(book.spot[book.starts]), len(accounts))
 
 
-def exposures(accounts: Sequence[Sequence[Leg]], spots: Sequence[float], balance: float) -> Floats:
-    """Debt beyond the balance, now and at the stress nodes (shocks +0.5, -0.3, floor 0.4)."""
+def exposures(
+    accounts: Sequence[Sequence[Leg]],
+    spots: Sequence[float],
+    balance: float,
+    pledged: Sequence[float] | None = None,
+) -> Floats:
+    """Debt beyond the collateral, now and at the stress nodes (shocks +0.5, -0.3, floor 0.4).
+
+    ``pledged`` is underlying less the haircut.
+    """
     book = Book(accounts, spots)
     up, down = book.shocked(0.5, 0.3, 0.4)
     states = [book.debt(1.0, book.vol)]
     states += [book.debt(m, up if way > 0 else down) for m, way in NODES]
     count = len(accounts)
     total = np.array([np.bincount(book.owner, state, count) for state in states]).T
+    worth = np.array(pledged or [0.0] * count) * np.array(spots)
+    total -= worth[:, None] * np.array([1.0, *(m for m, _ in NODES)])
     has_short = np.bincount(book.account, np.minimum(book.size, 0.0), count) < 0
     return np.asarray(np.maximum(total - balance, 0.0) * has_short[:, None])

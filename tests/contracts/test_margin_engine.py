@@ -27,12 +27,13 @@ STRIKES = [1200.0, 1600.0, 1800.0, 2000.0, 2200.0, 2600.0, 3500.0]
 LIVES = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0, "year": 365.0}
 MARGIN = {key: float(value) for key, value in scenario.load_protocol(BASE)["margin"].items()}
 KEYS = ("mark", "initialMargin", "bufferMargin", "maintenanceMargin")
+WITH_CREDIT = (*KEYS, "credit")
 BATCH = 250
 
 
 def reference(legs: Sequence[Leg], spot: float) -> list[float]:
     """(mark, initial, buffer, maintenance) of an account in floats."""
-    return list(margins([legs], [spot], MARGIN)[0])
+    return list(margins([legs], [spot], MARGIN)[0][:4])
 
 
 # ------------------------------------------------------------------ the chain
@@ -57,10 +58,10 @@ class Boards:
         return packed, Leg(expiry, left, STRIKES[strike], vol, is_call, round(size * 10**6) / 10**6)
 
     def margin(
-        self, legs: Sequence[dict[str, int]], spot: float, balance: float = 0.0
+        self, legs: Sequence[dict[str, int]], spot: float, units: float = 0.0
     ) -> list[float]:
         """(mark, initial, buffer, maintenance) on chain."""
-        view = self.pool.view("margin", "marginFor", legs, to_wad(balance), to_wad(spot))
+        view = self.pool.view("margin", "marginFor", legs, 0, to_wad(units), to_wad(spot))
         return [view[key] / WAD for key in KEYS]
 
 
@@ -122,11 +123,11 @@ def test_margin_of_ten_thousand_random_accounts_agrees_with_the_reference(boards
     rng = np.random.default_rng(5)
     accounts = [random_account(boards, rng) for _ in range(10_000)]
     spots = [2000 * math.exp(x) for x in rng.normal(0, 0.25, len(accounts))]
-    calls = [(packed, 0, to_wad(spot)) for (packed, _), spot in zip(accounts, spots, strict=True)]
+    calls = [(legs, 0, 0, to_wad(spot)) for (legs, _), spot in zip(accounts, spots, strict=True)]
     views = batched(boards, "marginFor", calls)
     got = np.array([[view[key] for key in KEYS] for view in views]) / WAD
     legs = [leg for _, leg in accounts]
-    wanted = margins(legs, spots, MARGIN)
+    wanted = margins(legs, spots, MARGIN)[:, :4]
     scale = np.array([sized(each, spot) for each, spot in zip(legs, spots, strict=True)])
     slack = 1e-9 * np.abs(wanted) + 1e-11 * scale[:, None]
     assert (np.abs(got - wanted) <= slack).all()
@@ -139,22 +140,34 @@ def test_margin_of_ten_thousand_random_accounts_agrees_with_the_reference(boards
     assert min(sum(soon), sum(spread)) > 1000
 
 
-def worked(legs: Sequence[Leg], spot: float) -> list[float]:
-    """The rules once more, account by account in 30 digits, from the written specification."""
+def worked(legs: Sequence[Leg], spot: float, units: float = 0.0) -> list[float]:
+    """The rules once more, account by account in 30 digits, from the written specification.
+
+    (mark, initial, buffer, maintenance, credit); underlying covers calls sold net in full, nearest
+    expiry first, and what is left stands less the haircut behind the nearest expiry.
+    """
     p = {key: mpf(str(value)) for key, value in scenario.load_protocol(BASE)["margin"].items()}
-    total = [mpf(0)] * 4
-    for expiry in {leg.expiry for leg in legs}:
-        group = [leg for leg in legs if leg.expiry == expiry]
-        total = [a + b for a, b in zip(total, worked_group(group, mpf(spot), p), strict=True)]
+    expiries = sorted({leg.expiry for leg in legs})
+    groups = {e: [leg for leg in legs if leg.expiry == e] for e in expiries}
+    left, cover = mpf(units), {}
+    for expiry, group in groups.items():
+        calls = -sum(mpf(leg.size) for leg in group if leg.is_call)
+        cover[expiry] = min(left, max(calls, mpf(0)))
+        left -= cover[expiry]
+    cover[expiries[0]] += left * (1 - p["haircut"])
+    total = [mpf(0)] * 5
+    for expiry, group in groups.items():
+        found = worked_group(group, mpf(spot), p, cover[expiry])
+        total = [a + b for a, b in zip(total, found, strict=True)]
     if all(leg.size > 0 for leg in legs):
-        total[1:] = [mpf(0)] * 3
+        total[1:4] = [mpf(0)] * 3
     return [float(x) for x in total]
 
 
-def worked_group(legs: Sequence[Leg], s: mpf, p: dict[str, mpf]) -> list[mpf]:
+def worked_group(legs: Sequence[Leg], s: mpf, p: dict[str, mpf], cover: mpf) -> list[mpf]:
     def owed(at: mpf, move: int) -> mpf:
-        """At a spot, vol flat (0), up (1) or down (-1); the put by parity."""
-        sum_ = mpf(0)
+        """At a spot, vol flat (0), up (1) or down (-1), beyond the cover; the put by parity."""
+        sum_ = -cover * at
         for leg in legs:
             days = max(mpf(leg.left) * 365, mpf(1))
             scale = (30 / days) ** (mpf("0.3") if days < 30 else mpf("0.13"))
@@ -170,10 +183,11 @@ def worked_group(legs: Sequence[Leg], s: mpf, p: dict[str, mpf]) -> list[mpf]:
         return sum_
 
     def at_expiry(at: mpf) -> mpf:
-        return -sum(
+        payoffs = (
             mpf(leg.size) * max(at - leg.strike if leg.is_call else leg.strike - at, mpf(0))
             for leg in legs
         )
+        return -sum(payoffs) - cover * at
 
     mark = owed(s, 0)
     grid = [mpf(m) / 1000 for m in (800, 865, 930, 1000, 1070, 1135, 1200)]
@@ -189,37 +203,103 @@ def worked_group(legs: Sequence[Leg], s: mpf, p: dict[str, mpf]) -> list[mpf]:
     low = max(needs["maintenance"], at_expiry(s) - mark)
     middle = low * (1 + p["buffer"])
     top = max(needs["initial"], middle)
-    if sum(mpf(leg.size) for leg in legs if leg.is_call) >= 0:
+    if sum(mpf(leg.size) for leg in legs if leg.is_call) + cover >= mpf("-1e-12"):
         corners = [mpf(0)] + [mpf(leg.strike) for leg in legs]
         room = max(max(at_expiry(c) for c in corners) - mark, mpf(0))
         low, middle, top = min(low, room), min(middle, room), min(top, room)
-    return [mark, top, middle, low]
+    return [mark + cover * s, top, middle, low, cover * s]
 
 
 def test_margin_of_sixty_accounts_worked_by_themselves_agrees(boards: Boards) -> None:
     rng = np.random.default_rng(9)
     accounts = [random_account(boards, rng) for _ in range(60)]
     spots = [2000 * math.exp(x) for x in rng.normal(0, 0.25, len(accounts))]
-    calls = [(packed, 0, to_wad(spot)) for (packed, _), spot in zip(accounts, spots, strict=True)]
+    calls = [(legs, 0, 0, to_wad(spot)) for (legs, _), spot in zip(accounts, spots, strict=True)]
     with mpmath.workdps(30):
         for view, (_, legs), spot in zip(
             batched(boards, "marginFor", calls), accounts, spots, strict=True
         ):
-            got = [view[key] / WAD for key in KEYS]
+            got = [view[key] / WAD for key in WITH_CREDIT]
             slack = 1e-12 * sized(legs, spot)
             assert got == pytest.approx(worked(legs, spot), rel=1e-9, abs=slack)
+
+
+def with_units(boards: Boards, count: int) -> tuple[list[Any], list[list[Leg]], list[float]]:
+    """Random accounts with underlying from a tenth of what they hold in contracts to ten times."""
+    rng = np.random.default_rng(17)
+    accounts = [random_account(boards, rng) for _ in range(count)]
+    sizes = [sum(abs(leg.size) for leg in legs) for _, legs in accounts]
+    units = [round(size * 10 ** rng.uniform(-1, 1), 6) for size in sizes]
+    spots = [2000 * math.exp(x) for x in rng.normal(0, 0.25, count)]
+    calls = [
+        (packed, 0, to_wad(u), to_wad(s))
+        for (packed, _), u, s in zip(accounts, units, spots, strict=True)
+    ]
+    return calls, [legs for _, legs in accounts], spots
+
+
+def test_margin_of_accounts_with_underlying_agrees_with_the_reference(boards: Boards) -> None:
+    calls, legs, spots = with_units(boards, 2000)
+    units = [call[2] / WAD for call in calls]
+    views = batched(boards, "marginFor", calls)
+    got = np.array([[view[key] for key in WITH_CREDIT] for view in views]) / WAD
+    wanted = margins(legs, spots, MARGIN, units)
+    scale = np.array([sized(each, spot) for each, spot in zip(legs, spots, strict=True)])
+    scale += np.array(units) * np.array(spots)
+    assert (np.abs(got - wanted) <= 1e-9 * np.abs(wanted) + 1e-11 * scale[:, None]).all()
+    assert all(view["equity"] == view["credit"] - view["mark"] for view in views)
+    bare = margins(legs, spots, MARGIN)
+    need = slice(1, 4)
+    assert (np.abs(bare - wanted)[:, need].max(axis=1) > 1e-6).mean() > 0.8  # units do count
+
+
+def test_margin_of_sixty_accounts_with_underlying_worked_by_themselves_agrees(
+    boards: Boards,
+) -> None:
+    calls, accounts, spots = with_units(boards, 60)
+    with mpmath.workdps(30):
+        for view, legs, spot, call in zip(
+            batched(boards, "marginFor", calls), accounts, spots, calls, strict=True
+        ):
+            units = call[2] / WAD
+            got = [view[key] / WAD for key in WITH_CREDIT]
+            slack = 1e-12 * (sized(legs, spot) + units * spot)
+            assert got == pytest.approx(worked(legs, spot, units), rel=1e-9, abs=slack)
+
+
+def test_margin_does_not_depend_on_the_order_of_the_legs(boards: Boards) -> None:
+    calls, _, _ = with_units(boards, 40)
+    turned = [(packed[::-1], *rest) for packed, *rest in calls]
+    for a, b in zip(
+        batched(boards, "marginFor", calls), batched(boards, "marginFor", turned), strict=True
+    ):
+        assert [a[key] for key in WITH_CREDIT] == pytest.approx(
+            [b[key] for key in WITH_CREDIT], abs=100
+        )
 
 
 def test_exposure_of_random_accounts_agrees_with_the_reference(boards: Boards) -> None:
     rng = np.random.default_rng(6)
     accounts = [random_account(boards, rng) for _ in range(300)]
-    calls = [(packed, to_wad(100.0), 2000 * WAD) for packed, _ in accounts]
+    calls = [(packed, to_wad(100.0), 0, 2000 * WAD) for packed, _ in accounts]
     views = batched(boards, "exposureFor", calls)
     got = np.array([[view["current"], *view["nodes"]] for view in views]) / WAD
     legs = [leg for _, leg in accounts]
     wanted = exposures(legs, [2000.0] * len(legs), 100.0)
     scale = np.array([sized(each, 2000.0) for each in legs])
     assert (np.abs(got - wanted) <= 1e-9 * wanted + 1e-11 * scale[:, None]).all()
+
+
+def test_exposure_of_accounts_with_underlying_agrees_with_the_reference(boards: Boards) -> None:
+    calls, legs, spots = with_units(boards, 300)
+    pledged = [call[2] / WAD / 10 * (1 - MARGIN["haircut"]) for call in calls]
+    calls = [(packed, to_wad(100.0), units // 10, spot) for packed, _, units, spot in calls]
+    views = batched(boards, "exposureFor", calls)
+    got = np.array([[view["current"], *view["nodes"]] for view in views]) / WAD
+    wanted = exposures(legs, spots, 100.0, pledged)
+    scale = np.array([sized(each, spot) for each, spot in zip(legs, spots, strict=True)])
+    assert (np.abs(got - wanted) <= 1e-9 * wanted + 1e-10 * scale[:, None]).all()
+    assert (got[:, 1:] > 0).any(axis=1).sum() > 30
 
 
 def test_exposure_around_full_cover_is_the_debt_less_the_balance(boards: Boards) -> None:
@@ -229,9 +309,10 @@ def test_exposure_around_full_cover_is_the_debt_less_the_balance(boards: Boards)
         packed, legs = random_account(boards, rng)
         if all(leg.size > 0 for leg in legs):
             continue
-        debts = boards.pool.view("margin", "exposureFor", packed, 0, 1900 * WAD)["nodes"]
+        debts = boards.pool.view("margin", "exposureFor", packed, 0, 0, 1900 * WAD)["nodes"]
         for balance in (max(debts) - 10**9, max(debts), max(debts) + 10**9):
-            found = boards.pool.view("margin", "exposureFor", packed, max(balance, 0), 1900 * WAD)
+            held = (packed, max(balance, 0), 0, 1900 * WAD)
+            found = boards.pool.view("margin", "exposureFor", *held)
             assert found["nodes"] == [max(debt - max(balance, 0), 0) for debt in debts]
 
 
@@ -239,9 +320,9 @@ def test_assess_is_margin_and_exposure_in_one(boards: Boards) -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):
         packed, _ = random_account(boards, rng)
-        one = boards.pool.view("margin", "assess", packed, 1000 * WAD, 1900 * WAD)
-        state = boards.pool.view("margin", "marginFor", packed, 1000 * WAD, 1900 * WAD)
-        held = boards.pool.view("margin", "exposureFor", packed, 1000 * WAD, 1900 * WAD)
+        one = boards.pool.view("margin", "assess", packed, 1000 * WAD, 0, 1900 * WAD)
+        state = boards.pool.view("margin", "marginFor", packed, 1000 * WAD, 0, 1900 * WAD)
+        held = boards.pool.view("margin", "exposureFor", packed, 1000 * WAD, 0, 1900 * WAD)
         assert one["state"] == state
         assert [one["current"], one["nodes"]] == [held["current"], held["nodes"]]
         assert one["ok"] == (state["equity"] >= state["initialMargin"])
@@ -301,6 +382,38 @@ def test_short_put_in_the_money_needs_no_more_than_its_strike(boards: Boards) ->
     assert mark + initial <= 6000
 
 
+def test_covered_call_is_held_at_what_its_unit_may_fall(boards: Boards) -> None:
+    """Strike 2200, spot 2000: the call is worthless, the unit may lose 400; no rise costs it."""
+    packed, _ = boards.leg(boards.expiries[0], 4, True, -1)
+    mark, initial, buffer, maintenance = boards.margin([packed], 2000, units=1)
+    assert mark == pytest.approx(0, abs=0.1)
+    assert initial == pytest.approx(400 + 0.015 * 2000 + 10, abs=0.1)
+    assert maintenance == pytest.approx(0.75 * 400 + 0.01 * 2000 + 10, abs=0.1)
+    assert buffer == pytest.approx(maintenance * 1.15)
+
+
+def test_covered_call_in_the_money_needs_little(boards: Boards) -> None:
+    """Strike 1200: call and unit move together but in the tail, where 200 x 0.3 is less."""
+    packed, _ = boards.leg(boards.expiries[0], 0, True, -1)
+    mark, initial, _, maintenance = boards.margin([packed], 2000, units=1)
+    assert mark == pytest.approx(800, abs=1e-4)
+    assert initial == pytest.approx(0.065 * 2000 + 10, abs=1e-4)
+    assert maintenance == pytest.approx(0.05 * 2000 + 10, abs=1e-4)
+    assert boards.margin([packed], 2000)[1] == pytest.approx(400 + 30 + 10, abs=1e-4)  # naked
+    # at 40,000 the floor would ask 2610; what is left of the unit is never less than the strike
+    view = boards.pool.view("margin", "marginFor", [packed], 0, WAD, to_wad(40_000.0))
+    assert view["equity"] / WAD == pytest.approx(1200, abs=1e-6)
+    assert view["equity"] >= view["initialMargin"]
+
+
+def test_short_put_on_underlying_falls_with_it(boards: Boards) -> None:
+    """Strike 1800 and a unit at 0.8: at 1600 they lose 200 and 320; the tail 0.3 x (800 + 800)."""
+    packed, _ = boards.leg(boards.expiries[0], 2, False, -1)
+    _, initial, _, maintenance = boards.margin([packed], 2000, units=1)
+    assert initial == pytest.approx(520 + 30 + 10, abs=0.1)
+    assert maintenance == pytest.approx(0.75 * 520 + 20 + 10, abs=0.1)
+
+
 def test_views_answer_without_a_price(boards: Boards) -> None:
     """A guard whose feeds died before it ever accepted a price says 0."""
     packed, _ = boards.leg(boards.expiries[3], 3, False, -1)
@@ -356,7 +469,7 @@ def test_liquidatable_only_below_at_every_side_of_the_band(chain: Chain, user: U
     )
 
     def below(spot: float) -> bool:
-        view = pool.view("margin", "marginFor", legs, balance, to_wad(spot))
+        view = pool.view("margin", "marginFor", legs, balance, 0, to_wad(spot))
         return bool(view["equity"] < view["maintenanceMargin"])
 
     low, high = 2000.0, 4000.0

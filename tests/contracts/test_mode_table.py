@@ -35,6 +35,7 @@ WIDE = {
     "pricing.impact": 0,
     "oracle.sequencerGrace": 1800,
     "vault.juniorWeight": 3,
+    "collateral.cap": 100,
 }
 SPOT, RUINOUS = 2400.0, 12_000.0
 TABLE = {
@@ -48,6 +49,8 @@ TABLE = {
     "bid": ("ok", "ok", "ModeForbids", "ok"),
     "top up": ("ok", "ok", "ok", "ok"),
     "take what is free": ("ok", "ok", "ok", "ok"),
+    "top up in underlying": ("ok", "ok", "ok", "ok"),
+    "take free underlying": ("ok", "ok", "ok", "ok"),
     "touch": ("ok", "ok", "ok", "ok"),
     "claim": ("ok", "ok", "ok", "ok"),
     "insure": ("ok", "ok", "ok", "ok"),
@@ -91,6 +94,11 @@ def pool(chain: Chain, user: Users) -> Pool:
     pool.must(user(2), "market", "deposit", 500_000 * WAD)
     pool.must(user(3), "market", "deposit", 3_000 * WAD)
     pool.must(user(5), "market", "deposit", 100_000 * WAD)
+    for who in (user(2), user(3)):
+        pool.at("underlying").must("mint", who, 2 * WAD)
+        collateral = pool.deployment.addresses["collateral"]
+        pool.at("underlying").must("approve", collateral, ENOUGH, sender=who)
+    pool.must(user(2), "collateral", "depositUnderlying", 2 * WAD)
     pool.trade(user(2), expiry, 0, True, 40)
     pool.trade(user(3), expiry, 0, True, -5)
     pool.trade(user(5), expiry, 0, True, -2)
@@ -157,6 +165,8 @@ def attempt(pool: Pool, user: Users, action: str) -> str:
         "top up": (user(3), "market", "deposit", (1000 * WAD,)),
         "bid": (user(5), "auction", "bid", (user(3), WAD // 10, ENOUGH, 1)),
         "take what is free": (user(2), "market", "withdraw", (WAD,)),
+        "top up in underlying": (user(3), "collateral", "depositUnderlying", (WAD,)),
+        "take free underlying": (user(2), "collateral", "withdrawUnderlying", (2 * WAD,)),
         "claim": (DEPLOYER, "vault", "claim", (user(1),)),
         "insure": (user(1), "insurance", "donate", (WAD,)),
         "ask to leave as a junior": (user(4), "vault", "requestJuniorWithdrawal", (WAD,)),

@@ -121,7 +121,7 @@ def test_short_beyond_its_margin_is_refused_with_equity_and_requirement(
     error = refused(pool, user(4), 2, True, -1)
     assert error.name == "InsufficientMargin"
     leg = [{"id": series_id(expiry(pool), 2, True), "size": -WAD}]
-    need = pool.view("margin", "marginFor", leg, 0, 2000 * WAD)["initialMargin"]
+    need = pool.view("margin", "marginFor", leg, 0, 0, 2000 * WAD)["initialMargin"]
     assert error.args_exact["required"] == pytest.approx(need, rel=1e-6)
     value, delta = price(pool, 2, True, pool.chain.time)
     fee = max(mpf("0.005") * value, mpf("0.0006") * 2000 * delta)

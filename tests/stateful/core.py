@@ -110,6 +110,6 @@ class Core:
         if not legs:
             return None
         p = {key: value / WAD for key, value in self.p["margin"].items()}
-        mark, *needs = margins([legs], [spot], p)[0]
+        mark, *needs = margins([legs], [spot], p)[0][:4]
         scale = sum(abs(leg.size) * max(1.6 * spot, leg.strike) for leg in legs)
         return (mark, *needs, self.ghost.balance[who] / WAD - mark, scale)

@@ -26,7 +26,7 @@ class Traders(Core):
         spot = self.world.view("oracle", "read")["price"]
         one = [{"id": series, "size": -WAD}]
         need, own = self.world.views(
-            [("margin", "marginFor", (one, 0, spot)), ("margin", "marginOf", (who,))]
+            [("margin", "marginFor", (one, 0, 0, spot)), ("margin", "marginOf", (who,))]
         )
         spare = max(own["equity"] - own["initialMargin"], 0)
         return min(spare * 10**6 // max(need["initialMargin"], 1), 30_000_000)

@@ -1,7 +1,15 @@
 import pytest
 
 from amm_sim.agents import Liquidator
-from amm_sim.types import Bid, CloseInsolvent, EndAuction, LegView, Mode, StartAuction
+from amm_sim.types import (
+    Bid,
+    BuyUnderlying,
+    CloseInsolvent,
+    EndAuction,
+    LegView,
+    Mode,
+    StartAuction,
+)
 
 
 def sick(world, **changes):
@@ -97,3 +105,19 @@ def test_liquidator_rests_only_without_any_live_feed(world):
     assert act(world, sick(world), mode=Mode.FROZEN, oracle_confidence=0.0) == []
     assert act(world, sick(world), mode=Mode.FROZEN) == [StartAuction("0xb")]
     assert act(world, sick(world), mode=Mode.REDUCE_ONLY) == [StartAuction("0xb")]
+
+
+def test_liquidator_pays_for_underlying_in_full(world):
+    """Equity 900 counts 10 units at 160: to a bidder they are worth 199.9 each at the low price."""
+    account = sick(world, auction_started=world.start, units=10.0, credit=1_600.0)
+    (order,) = act(world, account, now=300)
+    assert order.limit == pytest.approx((900.0 - 1_600.0 + 1_999.0) * 0.90 * 1.05)
+
+
+def test_liquidator_buys_the_pools_underlying_once_it_is_cheap(world):
+    assert act(world, stock=5.0, stock_price=197.0) == []
+    assert act(world, stock=5.0, stock_price=0.0) == []
+    assert act(world, stock=5.0, stock_price=196.0) == [BuyUnderlying(5.0, 196.0)]
+    poor = world.account(balance=245.0, equity=245.0)
+    (order,) = act(world, stock=5.0, stock_price=196.0, own=poor)
+    assert order.amount == pytest.approx(0.8 * 245 / 196)

@@ -1,13 +1,14 @@
 """Signs, limits and restraint of those who trade."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from amm_sim.agents import AGENTS, Retail, ShortSeller, Sniper, VolTrader
 from amm_sim.agents.quotes import find, margin_of_short
 from amm_sim.errors import ScenarioError
-from amm_sim.types import Deposit, LegView, Mode, SeriesKey, Trade
+from amm_sim.types import Deposit, DepositUnderlying, LegView, Mode, SeriesKey, Trade
 
 
 def key(order):
@@ -124,6 +125,22 @@ def test_short_seller_comes_back_after_a_liquidation(world):
 def test_short_seller_knows_its_sides():
     with pytest.raises(ScenarioError, match="side"):
         ShortSeller(name="p", side="puts")
+
+
+def test_short_seller_posts_underlying_and_sells_against_what_it_counts_for(world):
+    seller = ShortSeller(name="c", side="call", collateral="underlying", underlying=50.0)
+    fresh = world.account(balance=0.0, equity=0.0, underlying_wallet=50.0)
+    assert seller.act(world.seen(own=fresh), world.rng()) == [DepositUnderlying(25.0)]
+    posted = world.account(balance=0.0, equity=4_000.0, credit=4_000.0, units=25.0)
+    (order,) = seller.act(world.seen(own=posted), world.rng())
+    assert -25.0 <= order.size < -15.0  # its equity alone would carry more
+    assert key(order).is_call
+    sold = LegView(order.series, -25.0)
+    assert seller.act(world.seen(own=replace(posted, legs=(sold,))), world.rng()) == []
+    with pytest.raises(ScenarioError, match="collateral"):
+        ShortSeller(name="c", collateral="gold")
+    with pytest.raises(ScenarioError, match="underlying"):
+        ShortSeller(name="c", collateral="underlying")
 
 
 # retail

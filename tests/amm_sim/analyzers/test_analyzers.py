@@ -108,6 +108,24 @@ def test_explain_terms_by_hand() -> None:
     assert terms["LP flows"] == 5
 
 
+def test_explain_underlying_is_what_it_brought_above_the_debts_it_paid() -> None:
+    """Two units for a debt of 300 are held at 240; one is sold for 130, the other held at 110."""
+    pool = [
+        {"block": 1, "time": 100, "nav": 1000},
+        {"block": 2, "time": 160, "nav": 940, "underlying": 240},
+        {"block": 3, "time": 220, "nav": 940, "underlying": 110},
+    ]
+    d = Decimal
+    events = [
+        event("underlying_taken", {"block": 2, "time": 160, "amount": d(2), "value": d(300)}),
+        event("underlying_sold", {"block": 3, "time": 220, "amount": d(1), "paid": d(130)}),
+    ]
+    tape = Tape({}, dict([("pool", frame(TABLES["pool"], pool)), *events]))
+    terms = {name: value / 1e18 for name, value in explain.explain(tape)}
+    assert terms["underlying"] == 130 + 110 - 300
+    assert terms["residual"] == 0.0
+
+
 def test_explain_residual_share_is_of_absolute_terms() -> None:
     assert explain.residual_share([("a", 60), ("b", -30), ("residual", 10)]) == pytest.approx(0.1)
     with_deposit = [("a", 60), ("LP flows", 900), ("b", -30), ("residual", 10)]

@@ -231,3 +231,18 @@ def named(name, *rows):
     kinds = {Decimal: EXACT, str: pl.String, int: pl.Int64}
     schema = {key: kinds[type(value)] for key, value in rows[0].items()}
     return f"event_{name}", pl.DataFrame(list(rows), schema=schema)
+
+
+def test_profits_count_underlying_that_came_and_not_what_is_only_kept():
+    """Came with 10 and 100 quote; 4 left in the account, 3 beside it; spot was last 160."""
+    account = {"block": 3, "agent": "x", "wallet": 20, "equity": 900, "credit": 512, "units": 4}
+    agent = {"agent": "x", "kind": "x", "address": "0x1", "capital": 100, "underlying": 10}
+    tables = {
+        "pool": crash_tape().table("pool"),
+        "accounts": frame(TABLES["accounts"], [{**account, "underlying_wallet": 3}]),
+        "agents": frame(TABLES["agents"], [agent]),
+    }
+    assert profits(Tape({}, tables)) == {"x": pytest.approx(20 + 900 - 512 - 3 * 160 - 100)}
+    elsewhere = frame(TABLES["accounts"], [{**account, "units": 0, "credit": 0}])
+    tables |= {"accounts": elsewhere}  # a filler's underlying is nobody's collateral
+    assert profits(Tape({}, tables)) == {"x": pytest.approx(20 + 900 - 100)}
