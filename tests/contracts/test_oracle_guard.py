@@ -15,6 +15,7 @@ import pytest
 from amm_sim.chain import Chain, Revert
 from amm_sim.chain.client import DEPLOYER, Contract, Receipt
 from amm_sim.types import Mode
+from tests.contracts.ledger_world import ROLES
 
 WAD = 10**18
 PULL_ID = b"\x01" * 32
@@ -22,7 +23,6 @@ HEARTBEAT, PUSH_GRACE, PULL_AGE, DEGRADED_GRACE = 3600, 90, 90, 600
 VOID_AGE = HEARTBEAT + DEGRADED_GRACE
 WINDOW, COOLDOWN = 1800, 900
 NOBODY = "0x" + "00" * 20
-ROLES = "quote oracle surface ledger margin market auction insurance vault hedge breaker"
 BOOK = dict.fromkeys([*ROLES.split(), "lister", "guardian"], NOBODY)
 PARAMS = {
     "pushHeartbeat": HEARTBEAT,
