@@ -24,7 +24,10 @@ WAD = 10**18
 LOT = 10**12
 YEAR = 31_536_000
 NOBODY = "0x" + "00" * 20
-ROLES = "quote underlying collateral oracle surface ledger margin market auction insurance vault hedge breaker"
+ROLES = (
+    "quote underlying collateral oracle surface ledger margin market auction insurance vault hedge "
+    "breaker"
+)
 PULL_ID = b"\x01" * 32
 ORACLE = {
     "pushHeartbeat": 3600,
