@@ -37,7 +37,7 @@ def _textbook(prices: list[float], hours: int) -> float:
 @pytest.mark.parametrize("hours", [1, 3])
 def test_hedged_straddle_on_random_paths_equals_float_replay(chain: Chain, hours: int) -> None:
     rng = np.random.default_rng(11)
-    paths, _ = gbm_paths(2000.0, 0.9, 24 * HOUR / YEAR, 24, 25, rng)
+    paths, _ = gbm_paths(2000.0, 0.9, 24 * HOUR / YEAR, 24, 50, rng)
     for path in np.round(paths.T, 8):
         baseline = chain.snapshot()
         prices = [float(p) for p in path]
