@@ -115,6 +115,7 @@ contract HedgeHandler is World, Tally {
         SWad waits = hedge.pending();
         SWad held = hedge.size();
         int256 before = bookDelta() + (held + waits).rawS();
+        (HedgeDecision memory decision,) = hedge.preview();
         (bool ok, bytes memory answer) = attempt("hedge.hedge", TRADER, address(hedge), abi.encodeCall(hedge.hedge, ()));
         bool idle = bytes4(answer) == IHedgeManager.NothingToHedge.selector;
         check(ok || idle, "H-5: a hedge reverts only for want of work");
@@ -122,7 +123,7 @@ contract HedgeHandler is World, Tally {
         SWad done = abi.decode(answer, (SWad));
         if (done.isZeroS()) ++vain;
         _sign(before, done.rawS());
-        _covered(done);
+        _covered(done, decision.band);
         _leverage(held, done);
         if (!waits.isZeroS()) check(hedge.pending() == waits && done.isZeroS(), "H-4: ordered twice");
     }
@@ -131,12 +132,10 @@ contract HedgeHandler is World, Tally {
         if (done != 0) check(before > 0 == done < 0, "H-1: hedge has the sign that reduces delta");
     }
 
-    /// @dev Against the band of now; trades below a twentieth of it are not made. The distribution here is exact to
+    /// @dev Against the band that it went by: a hedge moves the venue's cost, and with it the next band. Trades below a twentieth of it are not made. The distribution here is exact to
     /// 1e-7 per contract.
-    function _covered(SWad done) private view {
+    function _covered(SWad done, Wad band) private view {
         int256 net = bookDelta() + (hedge.size() + hedge.pending()).rawS();
-        (HedgeDecision memory decision,) = hedge.preview();
-        Wad band = decision.band;
         uint256 most = band.raw() * 105 / 100 + hedge.shortfall().raw() + 0.001e18;
         if (FixedPointMathLib.abs(net) > most) revert Uncovered(net, band, hedge.shortfall(), done, dead);
     }
