@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy.special import ndtr
 
-from amm_sim.analyzers.frames import Floats, floats
+from amm_sim.analyzers.frames import Floats, floats, latest
 from amm_sim.tape import Tape
 from amm_sim.types import Metric
 from amm_sim.units import YEAR
@@ -165,8 +165,7 @@ def _fills(tape: Tape) -> tuple[Floats, Floats, Floats, Floats] | None:
 def _truth(market: pl.DataFrame, times: npt.NDArray[np.int64]) -> Floats:
     """The last true price at or before each time; the first one before that."""
     known = market.sort("time")
-    at = np.searchsorted(known["time"].to_numpy(), times, side="right") - 1
-    spot: Floats = floats(known, "spot")[np.maximum(at, 0)]
+    spot: Floats = floats(known, "spot")[latest(known["time"].to_numpy(), times)]
     return spot
 
 
@@ -210,8 +209,7 @@ def unhedgeable(tape: Tape) -> npt.NDArray[np.bool_]:
     if market.is_empty():
         return np.zeros(len(pool), dtype=bool)
     known = market.sort("time")
-    times = pool["time"].to_numpy()
-    at = np.maximum(np.searchsorted(known["time"].to_numpy(), times, side="right") - 1, 0)
+    at = latest(known["time"].to_numpy(), pool["time"].to_numpy())
     off = np.abs(floats(known, "venue") / floats(known, "spot") - 1.0)[at]
     most = _parameter(tape, "hedge", "maxSlippage", SLIPPAGE)
     return np.asarray(needs & ((off > most) | ~known["open"].to_numpy()[at]))

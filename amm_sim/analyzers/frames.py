@@ -16,6 +16,11 @@ def floats(frame: pl.DataFrame, column: str) -> Floats:
     return frame[column].cast(pl.Float64).to_numpy().astype(np.float64)
 
 
+def latest(known: npt.NDArray[np.int64], times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Index of the last of ``known`` (ascending) at or before each time; the first before that."""
+    return np.maximum(np.searchsorted(known, times, side="right") - 1, 0)
+
+
 def event_sum(tape: Tape, event: str, column: str) -> float:
     """Sum of an event's column over the run; 0 when it was never emitted."""
     frame = tape.event(event)

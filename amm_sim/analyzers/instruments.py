@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amm_sim.analyzers.frames import Floats, floats
+from amm_sim.analyzers.frames import Floats, floats, latest
 from amm_sim.analyzers.hedging import HOUR, hedge_profit, lp_flows
 from amm_sim.tape import Tape
 from amm_sim.types import Metric
@@ -83,7 +83,7 @@ def changes(tape: Tape, period: int = HOUR) -> tuple[Floats, Floats, Floats]:
     profit = floats(pool, "nav") - lp_flows(tape)
     marks = np.arange(time[0], time[-1] + 1, period)
     at = np.searchsorted(time, marks)
-    then = np.maximum(np.searchsorted(market["time"].to_numpy(), marks, side="right") - 1, 0)
+    then = latest(market["time"].to_numpy(), marks)
     outside = np.column_stack([floats(market, name)[then] for name in ("spot", "venue")])
     alone = profit - hedge_profit(tape)
     return np.diff(profit[at]), np.diff(alone[at]), np.diff(outside, axis=0)

@@ -88,13 +88,9 @@ def _net_before(tape: Tape, traded: pl.DataFrame, moved: Floats) -> tuple[Floats
     From the last block's end, with the trades and hedges of the own block that came before.
     """
     pool = tape.table("pool")
-    blocks = pool["block"].to_numpy()
     ends = floats(pool, "delta") + floats(pool, "hedge_size")
-    bands = floats(pool, "hedge_band")
-    at = np.searchsorted(blocks, traded["block"].to_numpy()) - 1
-    known = at >= 0
-    net = np.where(known, ends[np.maximum(at, 0)], 0.0) if len(ends) else np.zeros(len(at))
-    band = np.where(known, bands[np.maximum(at, 0)], 0.0) if len(ends) else np.zeros(len(at))
+    at = np.searchsorted(pool["block"].to_numpy(), traded["block"].to_numpy())
+    net, band = (np.append(0.0, each)[at] for each in (ends, floats(pool, "hedge_band")))
     keys = _places(traded)
     others = [(keys, moved), *_hedges(tape)]
     earlier = sum((_earlier(keys, places, sizes) for places, sizes in others), np.zeros(len(at)))

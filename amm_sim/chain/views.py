@@ -47,13 +47,8 @@ class _PoolView(t.PoolView):
 
 def _at(*path: str) -> Callable[[Mapping[str, Any]], float]:
     """The fixed-point number at a path, as a float."""
-
-    def read(pool: Any) -> float:
-        for key in path:
-            pool = pool[key]
-        return float(pool / WAD)
-
-    return read
+    exact = _plain(*path)
+    return lambda pool: float(exact(pool) / WAD)
 
 
 def _plain(*path: str) -> Callable[[Mapping[str, Any]], Any]:
