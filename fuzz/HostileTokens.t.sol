@@ -6,6 +6,7 @@ import {TokenUnits} from "../contracts/libraries/TokenUnits.sol";
 import {MockToken} from "../contracts/mocks/MockToken.sol";
 import {BandParams, VaultParams} from "../contracts/types/Params.sol";
 import {SWad, SeriesId, Timestamp} from "../contracts/types/Units.sol";
+import {FeeToken} from "./FeeToken.sol";
 import {World} from "./World.sol";
 
 abstract contract TokenWorld is World {
@@ -29,16 +30,6 @@ abstract contract TokenWorld is World {
 
 // ------------------------------------------------------------ a token that keeps a part of each transfer
 
-contract FeeToken is MockToken {
-    constructor() MockToken("Fee dollar", "FEE", 6) {}
-
-    function transferFrom(address from, address to, uint256 units) public override returns (bool) {
-        super.transferFrom(from, to, units);
-        _burn(to, units / 100);
-        return true;
-    }
-}
-
 contract FeeOnTransferTest is TokenWorld {
     function setUp() public {
         deploy();
@@ -46,7 +37,7 @@ contract FeeOnTransferTest is TokenWorld {
     }
 
     function newToken() internal override returns (MockToken) {
-        return new FeeToken();
+        return new FeeToken("Fee dollar", "FEE", 6);
     }
 
     function _refused(address to, bytes memory data) private {

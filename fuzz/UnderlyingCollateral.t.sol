@@ -9,6 +9,7 @@ import {MockToken} from "../contracts/mocks/MockToken.sol";
 import {CollateralParams, HedgeParams, MarketParams} from "../contracts/types/Params.sol";
 import {BidPreview, Leg, MarginView, Mode, NavParts} from "../contracts/types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad} from "../contracts/types/Units.sol";
+import {FeeToken} from "./FeeToken.sol";
 import {MarketBase} from "./OptionMarket.t.sol";
 
 abstract contract UnderlyingBase is MarketBase {
@@ -46,6 +47,19 @@ abstract contract UnderlyingBase is MarketBase {
         eq(collateral.totalUnits(), sum, "T-1: sum of units");
         uint256 unit = 10 ** (18 - underlying.decimals());
         eq(underlying.balanceOf(address(collateral)) * unit, sum + collateral.stock().raw(), "T-1: tokens");
+    }
+
+    /// Five calls sold against as many units; what she holds in quote then.
+    function _coverCalls() internal returns (uint256) {
+        pledge(CAROL, 5e18);
+        trade(CAROL, call(week, 4), -5e18);
+        return balance(CAROL);
+    }
+
+    function _settle(uint256 price) internal {
+        step(7 * DAY, price);
+        market.settleExpiry(week, round);
+        market.sweep(week, 100);
     }
 
     function takeOut(address who, uint256 amount) internal {
@@ -135,8 +149,7 @@ contract UnderlyingCollateralTest is UnderlyingBase {
 
     /// One unit behind each call: no rise ever liquidates, no stress node is uncovered.
     function test_coveredCall_isNeverLiquidated() public {
-        pledge(CAROL, 5e18);
-        trade(CAROL, call(week, 4), -5e18);
+        _coverCalls();
         for (uint256 spot = 2000e18; spot <= 12_000e18; spot += 2000e18) {
             step(600, spot);
             MarginView memory m = margin.marginOf(CAROL);
@@ -152,12 +165,8 @@ contract UnderlyingCollateralTest is UnderlyingBase {
 
     /// Settled at 10,000: each call owes 7600, the account sold them for little. The pool takes units, the rest is hers.
     function test_settle_coveredCall_paysInUnits() public {
-        pledge(CAROL, 5e18);
-        trade(CAROL, call(week, 4), -5e18);
-        uint256 had = balance(CAROL);
-        step(7 * DAY, 10_000e18);
-        market.settleExpiry(week, round);
-        market.sweep(week, 100);
+        uint256 had = _coverCalls();
+        _settle(10_000e18);
         uint256 taken = collateral.stock().raw();
         near(int256(taken), int256((38_000e18 - had) / 10_000), 1e4, "what the balance does not pay, at the price");
         eq(unitsOf(CAROL), 5e18 - taken, "the rest is hers");
@@ -170,9 +179,7 @@ contract UnderlyingCollateralTest is UnderlyingBase {
     }
 
     function test_settle_withoutAFeed_takesAtTheSettlementPrice() public {
-        pledge(CAROL, 5e18);
-        trade(CAROL, call(week, 4), -5e18);
-        uint256 had = balance(CAROL);
+        uint256 had = _coverCalls();
         step(7 * DAY, 4000e18);
         market.settleExpiry(week, round);
         wait(DAY);
@@ -286,11 +293,8 @@ contract UnderlyingCollateralTest is UnderlyingBase {
     // ------------------------------------------------------------ the stock
 
     function _stock() private returns (uint256 stock) {
-        pledge(CAROL, 5e18);
-        trade(CAROL, call(week, 4), -5e18);
-        step(7 * DAY, 10_000e18);
-        market.settleExpiry(week, round);
-        market.sweep(week, 100);
+        _coverCalls();
+        _settle(10_000e18);
         return collateral.stock().raw();
     }
 
@@ -422,12 +426,8 @@ contract DiscountTest is UnderlyingBase {
     }
 
     function test_settle_withADiscount_takesMoreUnits() public {
-        pledge(CAROL, 5e18);
-        trade(CAROL, call(week, 4), -5e18);
-        uint256 had = balance(CAROL);
-        step(7 * DAY, 10_000e18);
-        market.settleExpiry(week, round);
-        market.sweep(week, 100);
+        uint256 had = _coverCalls();
+        _settle(10_000e18);
         near(int256(collateral.stock().raw()), int256((38_000e18 - had) / 9_800), 1e4, "at 9,800");
         eq(market.settledOwed().rawS(), 0, "nothing is owed");
         conservedUnits();
@@ -448,9 +448,7 @@ contract CoarseUnderlyingTest is UnderlyingBase {
         vm.stopPrank();
         eq(unitsOf(CAROL), 1e18, "a fraction of a unit is not taken");
         trade(CAROL, call(week, 4), -1e18);
-        step(7 * DAY, 3456.789e18);
-        market.settleExpiry(week, round);
-        market.sweep(week, 100);
+        _settle(3456.789e18);
         eq(collateral.stock().raw() % 1e12, 0, "whole units");
         conservedUnits();
     }
@@ -473,19 +471,9 @@ contract FineUnderlyingTest is UnderlyingBase {
     }
 }
 
-contract FeeEther is MockToken {
-    constructor() MockToken("Fee ether", "FEE", 18) {}
-
-    function transferFrom(address from, address to, uint256 units) public override returns (bool) {
-        super.transferFrom(from, to, units);
-        _burn(to, units / 100);
-        return true;
-    }
-}
-
 contract FeeUnderlyingTest is UnderlyingBase {
     function newUnderlying() internal override returns (MockToken) {
-        return new FeeEther();
+        return new FeeToken("Fee ether", "FEE", 18);
     }
 
     function test_deposit_ofATokenThatKeepsAPart_isRefused() public {
