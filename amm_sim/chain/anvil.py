@@ -1,8 +1,8 @@
 """One Anvil child process by the recipe that keeps batched blocks ordered and long runs flat.
 
 ``--order fees`` with a gas price that encodes the rank keeps the order of a batch; ``--hardfork
-cancun --prune-history --transaction-block-keeper 64`` keeps block time and memory flat over tens of
-thousands of blocks.
+cancun --prune-history=4 --transaction-block-keeper 64`` keeps block time and memory flat over tens
+of thousands of blocks.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ VERSION = "1.7.1"
 """The only version whose order, pruning and revert data the engine has been measured on."""
 ENVIRONMENT = "AMM_SIM_ANVIL"
 """Environment variable that names another Anvil binary."""
+STATES = 4
+"""Past blocks whose state the node keeps: views of them run beside what it mines."""
 RECIPE = (
     "--no-mining",
     "--order",
@@ -41,7 +43,7 @@ RECIPE = (
     "--base-fee",
     "0",
     "--disable-block-gas-limit",
-    "--prune-history",
+    f"--prune-history={STATES}",
     "--transaction-block-keeper",
     "64",
     "--no-request-size-limit",
@@ -159,7 +161,7 @@ class Anvil:
         self.port = port or _free_port()
         _require_free(self.port)
         self._folder = tempfile.mkdtemp(prefix="amm-sim-anvil-")
-        recipe = tuple(f for f in RECIPE if not (history and f == "--prune-history"))
+        recipe = tuple(f for f in RECIPE if not (history and f.startswith("--prune-history")))
         self.flags = (*recipe, *_chain_flags(timestamp, fork), *extra)
         if not code_limit:
             self.flags += ("--disable-code-size-limit",)

@@ -1,8 +1,8 @@
 """What is read of a pool: signals, boards and accounts at once, the statement when it is wanted.
 
 Valuing the whole book takes the chain longer than everything else that is read. Few agents need it
-to decide, so nobody waits for it: it is asked for with the rest and taken when somebody looks, at
-the latest when the block is written down, which happens while the chain works on the next block.
+to decide, so nobody waits for it: it is asked of the block's own state when somebody looks, else
+two blocks later, while the chain executes transactions; by then it is written down.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from amm_sim.chain.client import GAS, Chain
 from amm_sim.chain.codec import Function
-from amm_sim.chain.rpc import Request, RpcError
+from amm_sim.chain.rpc import Answers, Request, Rpc, RpcError
 from amm_sim.errors import ChainError
 
 GAS_LIMIT = hex(GAS)
@@ -57,13 +57,16 @@ class Lens:
 
     def __init__(self, chain: Chain, address: str, name: str = "PoolLens") -> None:
         self._codec, self._address = chain.codec, address
-        signals, statement, boards, self._accounts = (
+        self._signals, self._statement, self._boards, self._accounts = (
             chain.function(name, view) for view in ("signals", "statement", "boards", "accounts")
         )
-        self._signals, self._statement, self._boards = signals, statement, boards
-        self.signals, self.statement = (self._request(v.pack()) for v in (signals, statement))
-        self.stated = tuple(field for field, _ in statement.output.fields)
+        self.signals = self._request(self._signals.pack())
+        self.stated = tuple(field for field, _ in self._statement.output.fields)
         """Fields of the statement."""
+
+    def statement(self, block: int) -> Request:
+        """What the pool was worth after a block."""
+        return self._request(self._statement.pack(), hex(block))
 
     def boards(self, expiries: Iterable[int] = ()) -> Request:
         """A view of these boards; of all where none is named."""
@@ -97,9 +100,9 @@ class Lens:
         """Decoded accounts, likewise."""
         return [state for each in answers for state in self._unpack(self._accounts, each)]
 
-    def _request(self, data: bytes) -> Request:
+    def _request(self, data: bytes, block: str = "latest") -> Request:
         call = {"to": self._address, "data": "0x" + data.hex(), "gas": GAS_LIMIT}
-        return "eth_call", [call, "latest"]
+        return "eth_call", [call, block]
 
     def _unpack(self, view: Function, answer: Any) -> Any:
         if not isinstance(answer, RpcError):
@@ -108,6 +111,40 @@ class Lens:
         if answer.data:
             said = str(self._codec.error(bytes.fromhex(answer.data[2:])))
         raise ChainError(f"PoolLens.{view.name} failed: {said}")
+
+
+class Statement:
+    """The pool's statement after one block, asked for once.
+
+    The node tells a past block's state while it executes the next transactions, but must not be
+    asked about its newest block while it mines: it would answer from the block to come.
+
+    Args:
+        rpc: a connection of its own.
+        lens: what to ask.
+        block: after which.
+        early: whether it is too early to ask about a block.
+    """
+
+    def __init__(self, rpc: Rpc, lens: Lens, block: int, early: Callable[[int], bool]) -> None:
+        self._rpc, self._lens, self._block, self._early = rpc, lens, block, early
+        self._answers: Answers | None = None
+
+    def ask(self) -> Answers:
+        """Asks, if nobody has."""
+        if self._answers is None:
+            if self._early(self._block):
+                raise ChainError(f"the statement of block {self._block} was asked for while mining")
+            self._answers = self._rpc.ahead([[self._lens.statement(self._block)]])
+        return self._answers
+
+    def __call__(self) -> Exact:
+        """The statement; waits for it.
+
+        Raises:
+            ChainError: the view failed, or the node no longer knows that block's state.
+        """
+        return self._lens.statement_of(self.ask().take()[0])
 
 
 class Kept(Generic[Value]):

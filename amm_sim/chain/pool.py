@@ -3,14 +3,16 @@
 A block is three requests over one connection: a batch of ``eth_sendTransaction`` whose gas price
 encodes the rank (``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside
 the batch it is a race), and what the block holds. None waits for the answer of the one before, but
-Anvil takes each up when it has given it. Over a second connection go the views, once the block is
-mined: a batch with what agents decide by, then the pool's statement. While Anvil mines, the block
-before is written down; while it computes the views, results are decoded; while it values the book,
-agents decide. No block is mined while a view is under way.
+Anvil takes each up when it has given it. Over a second connection goes what agents decide by, once
+the block is mined; no block is mined while that is under way. Over a third goes what the pool was
+worth after an earlier block, which Anvil reckons while it executes the next transactions, on
+another core. While Anvil mines, what happened is written down; while it computes the views, results
+are decoded.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +22,7 @@ from amm_sim import types as t
 from amm_sim.chain.client import Chain, Sent
 from amm_sim.chain.codec import DecodedError, Event
 from amm_sim.chain.deploy import Deployment
-from amm_sim.chain.lens import GAS_LIMIT, Boards, Kept, Lens, State
+from amm_sim.chain.lens import GAS_LIMIT, Boards, Kept, Lens, State, Statement
 from amm_sim.chain.mined import Executed, asked, digest, executed
 from amm_sim.chain.orders import Encoder, Transaction
 from amm_sim.chain.records import EventRows, account_row, expiry_row, oracle_row, pool_row
@@ -104,9 +106,12 @@ class Pool:
         self.quiet = frozenset(book[role] for role in QUIET if role in book)
         """Contracts whose transactions change no board."""
         self._targets = _targets(chain, deployment)
-        self._beside = chain.beside()
+        self._beside, self._past = chain.beside(), chain.beside()
         self._views: Answers | None = None
         self._last: Block | None = None
+        self._mining = False
+        self._statements: deque[Statement] = deque()
+        """Of the newest blocks, the head's last; asked for when they are no longer the head's."""
         self.fees = _floats(chain, deployment, "market")
         self.auction = _floats(chain, deployment, "auction")
         self._events = EventRows(chain.codec)
@@ -145,8 +150,11 @@ class Pool:
         answers = self.chain.rpc.ahead([self._submission(transactions)])
         self._finish_views()
         answers.ask([("evm_mine", [hex(time)])])
+        self._mining = True
         if meanwhile is not None:
             meanwhile()
+        while len(self._statements) > 1:
+            self._statements.popleft().ask()
         hashes = answers.take() if transactions else []
         _require_none_failed(hashes)
         answers.ask(asked(hashes))
@@ -155,6 +163,10 @@ class Pool:
             self._boards.forget()
         reads = self._ask(transactions, accounts) if look else None
         number, done = executed(hashes, answers.take())
+        self._mining = False
+        statement = Statement(self._past, self.lens, number, self._is_early)
+        if look:
+            self._statements.append(statement)
         if self.chain.journal is not None:
             self.chain.journal += [Sent(number, s.sender, s.to, s.data) for s in transactions]
         results = tuple(self._result(each) for each in done)
@@ -165,7 +177,9 @@ class Pool:
             results=results,
             transactions=transactions,
             executed=done,
-            look=lambda: ({"block": number}, {}) if reads is None else self._look(number, reads),
+            look=lambda: (
+                ({"block": number}, {}) if reads is None else self._look(number, reads, statement)
+            ),
         )
         return self._last
 
@@ -176,13 +190,17 @@ class Pool:
         if self._views is not None:
             self._views.finish()
 
+    def _is_early(self, block: int) -> bool:
+        """Whether a block is the newest while another is mined on it."""
+        return self._mining and self._last is not None and block >= self._last.number
+
     def _ask(self, transactions: Sequence[Transaction], accounts: Sequence[str]) -> Reads:
         """Asks for the views after a block of these transactions."""
         for each in transactions:
             self._expect(each)
         boards = self._boards.asked(self.lens)
         quick = [self.lens.signals, *boards, *self.lens.accounts(accounts)]
-        self._views = self._beside.ahead([quick, [self.lens.statement]])
+        self._views = self._beside.ahead([quick])
         return Reads(self._views, bool(boards), tuple(accounts))
 
     def _expect(self, transaction: Transaction) -> None:
@@ -196,21 +214,20 @@ class Pool:
         elif expiry := read(int.from_bytes(word, "big")):
             self._boards.touch(expiry)
 
-    def _look(self, number: int, reads: Reads) -> Looked:
-        lens, answers = self.lens, reads.answers
-        signals, *views = answers.take()
+    def _look(self, number: int, reads: Reads, statement: Statement) -> Looked:
+        lens = self.lens
+        signals, *views = reads.answers.take()
         fresh = lens.boards_of(views.pop(0)) if reads.boards else ()
         known = {"block": number, **lens.signals_of(signals)}
         known["expiries"] = self._boards.stated(fresh, known["open"])
         states = lens.accounts_of(views)
-        state = State(known, lens.stated, lambda: lens.statement_of(answers.take()[0]))
-        return state, dict(zip(reads.accounts, states, strict=True))
+        return State(known, lens.stated, statement), dict(zip(reads.accounts, states, strict=True))
 
     def observe(self) -> Mapping[str, Any]:
         """The exact state of the pool now."""
         lens = self.lens
         signals, boards, statement = self.chain.rpc.batch(
-            [lens.signals, lens.boards(), lens.statement]
+            [lens.signals, lens.boards(), lens.statement(self.chain.block)]
         )
         known = lens.signals_of(signals)
         expiries = Boards().stated(lens.boards_of(boards), known["open"])
@@ -248,6 +265,9 @@ class Pool:
     def restore(self, token: str) -> str:
         """Back to a snapshot, which stays valid under the returned token."""
         self._finish_views()
+        while self._statements:
+            self._statements.popleft().ask()
+        self._past.finish()
         self.chain.revert(token)
         self._boards.forget()
         self.resume(list(self._nonces))

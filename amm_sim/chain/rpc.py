@@ -81,7 +81,7 @@ class Rpc:
         send more ahead.
         """
         if not QUICKACK:
-            self._finish()
+            self.finish()
         self._under_way = Answers(self, batches, self._under_way)
         return self._under_way
 
@@ -90,7 +90,7 @@ class Rpc:
         answers = self.ahead(batches)
         return [answers.take() for _ in batches]
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Takes in what is under way: the next request would read its answers."""
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
@@ -121,7 +121,7 @@ class Rpc:
         return results
 
     def _post(self, payload: Any) -> Any:
-        self._finish()
+        self.finish()
         self._send([payload])
         return self._receive_json()
 

@@ -87,11 +87,11 @@ class Scribe:
                 "digest": digest,
             },
         )
-        self._add("pool", {**where, **self._port.pool_row(block.pool)})
-        self._add("oracle", {**where, **self._port.oracle_row(block.pool)})
+        self._add("market", _market_row(block.time, truth))
         for row in self._port.expiry_rows(block.pool):
             self._add("expiries", {**where, **row})
-        self._add("market", _market_row(block.time, truth))
+        self._add("oracle", {**where, **self._port.oracle_row(block.pool)})
+        self._add("pool", {**where, **self._port.pool_row(block.pool)})  # a dead chain says no more
         self._recorder.end_block()
 
     def actors(self) -> None:

@@ -2,17 +2,17 @@
 
 All decisions between two blocks see the same head. An order reaches the mempool after its sender's
 latency; a block at time t holds what has arrived by t, as far as its builder takes it. Results are
-delivered at the sender's next wake-up. A block is written down while the chain works on the next.
+delivered at the sender's next wake-up. A block is written down while the chain works on later ones.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time as wall
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol, overload
 
 from amm_sim.engine.actors import Actor, stream
@@ -24,9 +24,13 @@ from amm_sim.engine.port import Outcome as Executed
 from amm_sim.engine.recorder import Recorder
 from amm_sim.engine.scribe import Scribe
 from amm_sim.engine.watch import Watch
+from amm_sim.errors import AmmSimError
 from amm_sim.types import Outcome, PendingView, PoolView, Read, Seen, Status, Truth
 
 DIGEST_EVERY = 100
+BEHIND = 3
+"""Blocks that wait to be written down, the one that is mined included: what the pool was worth
+after them is not asked for yet, or not known."""
 
 
 class World(Protocol):
@@ -110,7 +114,8 @@ class Simulation:
         self._by_address = {actor.address: actor for actor in self.actors}
         self._watched = any(actor.reads(Read.SHORTS) for actor in self.actors)
         self._watch = Watch(self._watched)
-        self._later: list[Callable[[], None]] = []
+        self._later: deque[list[Callable[[], None]]] = deque()
+        """What is to be written down, by block."""
         port.admit([actor.address for actor in self.actors])
         self.truth = self.world.truth(0)
         self.head = self._mine(self.start, Plan([], []))
@@ -130,11 +135,21 @@ class Simulation:
         self.catch_up()
         return self.progress
 
-    def catch_up(self) -> None:
-        """Writes down what has happened since the last block was sent."""
-        later, self._later = self._later, []
-        for work in later:
-            work()
+    def catch_up(self, behind: int = 0) -> None:
+        """Writes down what has happened; the last ``behind`` blocks may wait.
+
+        Raises:
+            AmmSimError: something could not be written or was never known; all else is written.
+        """
+        failure = None
+        while len(self._later) > behind:
+            for work in self._later.popleft():
+                try:
+                    work()
+                except AmmSimError as error:
+                    failure = failure or error
+        if failure is not None:
+            raise failure
 
     def step(self) -> Mined:
         """One block."""
@@ -202,9 +217,10 @@ class Simulation:
         asked = self._asked(time)
         wanted = self._wanted(time, plan, asked)
         calls = [transaction for _, transaction in sent]
-        block = self.port.block(time, calls, wanted, meanwhile=self.catch_up)
+        self._later.append([])
+        block = self.port.block(time, calls, wanted, meanwhile=partial(self.catch_up, BEHIND))
         index = self.index
-        self._later.append(lambda: self._chain(block, index))
+        self._later[-1].append(lambda: self._chain(block, index))
         for item, reason in plan.dropped:
             self._deliver(block, item, None, reason)
         for item, transaction in encoded:
@@ -251,7 +267,7 @@ class Simulation:
         """Has the scribe write something down, later."""
         scribe = self._scribe
         if scribe is not None:
-            self._later.append(lambda: what(scribe, *facts))
+            self._later[-1].append(lambda: what(scribe, *facts))
 
     def _named(self, result: Executed) -> list[str]:
         """Actors whose account a transaction's events name."""
