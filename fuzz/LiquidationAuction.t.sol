@@ -253,6 +253,26 @@ contract LiquidationAuctionTest is MarketBase {
         conserved();
     }
 
+    /// What her calls are worth to the book, with its impact, is more than their price; she has it, so nobody else pays.
+    function test_close_ofAnAccountThatRecovered_takesWhatTheBookLoses_beforeTheFund() public {
+        insure(50_000e18);
+        trade(CAROL, call(week, 3), -5e18);
+        step(6 * DAY + 22 hours, 3400e18);
+        auction.start(CAROL);
+        step(1800, 3400e18);
+        MarginView memory m = margin.marginOf(CAROL);
+        fund(CAROL, uint256(int256(m.bufferMargin.raw()) - m.equity.rawS()) / 1e12 * 1e12 - 1e12);
+        uint256 insured = insurance.balance().raw();
+        SWad worth = ledger.preview(call(week, 3), SWad.wrap(5e18), _w(3400e18)).cost;
+        SWad price = margin.closeCost(market.legsOf(CAROL), _w(3400e18), auctionParams().closeVolFactor);
+        check(worth > price, "the case is one");
+        uint256 had = balance(CAROL);
+        auction.closeInsolvent(CAROL);
+        eq(insurance.balance().raw(), insured, "S-2: collateral pays first");
+        near(int256(had - balance(CAROL)), worth.rawS(), 1e12, "what the book loses");
+        conserved();
+    }
+
     function test_start_again_turnsALiveAuctionInsolvent() public {
         _distress(2450e18);
         auction.start(CAROL);

@@ -50,6 +50,7 @@ abstract contract Liquidation is Settlement {
         Leg[] memory legs = _legsOf(account);
         SWad cost = MARGIN.closeCost(legs, spot, volFactor);
         SWad worth = _closeLegs(account, legs, spot);
+        if (worth > cost) cost = worth;
         uint256 paid = _payClose(account, cost.rawS(), seen.low);
         if (worth > SWad.wrap(int256(paid))) _coverLoss(account, uint256(worth.rawS()) - paid, 1);
         _touch(account, spot);

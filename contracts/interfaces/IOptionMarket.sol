@@ -94,7 +94,8 @@ interface IOptionMarket {
         address from, address to, Wad fraction, Wad keep, SWad payment, Wad toInsurance, Wad toVault, Wad spot
     ) external;
 
-    /// @notice The pool closes an account at `volFactor` times its vols; what the balance cannot pay is bad debt.
+    /// @notice The pool closes an account at `volFactor` times its vols, or at what the book loses with its impact where
+    /// that is more; what the collateral cannot pay is bad debt.
     function closeForPool(address account, Wad volFactor) external;
 
     // ------------------------------------------------------------ underlying (only IUnderlyingCollateral)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.stateful.core import Core
 
 LANE = (1 << 64) - 1
+LOT_PRICE = 10**6
+"""A lot's payoff is in whole wei: a contract's in a million of them."""
 RECENT = 3
 """Settled expiries whose price is looked at again."""
 
@@ -35,6 +37,9 @@ def check(life: Core) -> None:
         ("auction", "liveInsolvent", ()),
         ("quote", "totalSupply", ()),
         ("market", "handovers", ()),
+        ("collateral", "totalUnits", ()),
+        ("collateral", "stock", ()),
+        ("underlying", "balanceOf", (world.deployment.addresses["collateral"],)),
     ]
     fixed = len(plan)
     plan += [("quote", "balanceOf", (a,)) for a in token]
@@ -58,7 +63,11 @@ def _money(life: Core, parts: list[Any], held: dict[str, int]) -> None:
     ghost, world = life.ghost, life.world
     unit = world.deployment.unit
     at = {role: held[world.deployment.addresses[role]] * unit for role in HOLDERS}
-    _, total, cash, pending, queued, supply, fund, solvency, _, _, minted, handovers = parts
+    _, total, cash, pending, queued, supply, fund, solvency, _, _, minted, handovers = parts[:12]
+    units, stock, tokens = parts[12:]
+    assert units == sum(ghost.units.values()), "T-1: underlying"
+    assert stock == ghost.stock, "T-1: the stock of underlying"
+    assert tokens == units + stock, "T-1: the collateral's tokens"
     to_vault, to_fund = handovers["toVault"], handovers["toInsurance"]
     assert total == sum(ghost.balance.values()), "T-1: balances"
     assert at["market"] == total + to_vault + to_fund, "T-1: the market's tokens"
@@ -88,6 +97,7 @@ def _accounts(life: Core, parts: list[Any]) -> None:
         legs = {leg["id"]: leg["size"] // LOT for leg in state["legs"]}
         assert legs == ghost.legs.get(who, {}), "Q-1: legs"
         assert state["margin"]["balance"] == ghost.balance[who], "T-1: a balance"
+        assert state["margin"]["units"] == ghost.units.get(who, 0), "T-1: underlying of an account"
         assert state["lpShares"] == ghost.shares.get(who, 0), "L-1: an LP's shares"
         auction = ghost.auctions.get(who)
         started = 0 if auction is None else auction.started
@@ -108,7 +118,8 @@ def _covers_intrinsic(life: Core, margin: dict[str, int], legs: dict[int, int], 
         expiry = series >> 16
         at = life.ghost.settled.get(expiry, spot)
         away = at - life.ghost.strikes[expiry][series >> 8 & 0xFF]
-        owed -= lots / 1e6 * max(away if series & 1 else -away, 0)
+        payoff = max(away if series & 1 else -away, 0)
+        owed -= lots / 1e6 * (payoff // LOT_PRICE * LOT_PRICE)
     assert margin["mark"] + margin["maintenanceMargin"] >= owed - 1e7, "M-3: below intrinsic"
     assert margin["initialMargin"] >= margin["bufferMargin"] >= margin["maintenanceMargin"], "M-3"
 

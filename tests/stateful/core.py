@@ -15,6 +15,7 @@ from tests.stateful.world import PEOPLE, Call, Done, View, World
 YEAR = 31_536_000
 ENOUGH = 2**200
 """A limit that never binds."""
+TABLES = ("market", "auction", "margin", "collateral")
 SHAPE = (0.6, 0.8, 0.95, 1.05, 1.4)
 """Strikes of a board as multiples of spot."""
 
@@ -34,7 +35,7 @@ class Core:
         self.swept: dict[int, int] = {}
         """Expiry -> payout scale, once fixed."""
         self.over: set[int] = set()
-        self.p = {table: self.world.wads(table) for table in ("market", "auction", "margin")}
+        self.p = {table: self.world.wads(table) for table in TABLES}
         self.insured = {
             "market": self.p["market"]["insuranceShare"],
             "auction": self.p["auction"]["insurancePart"],
@@ -110,6 +111,8 @@ class Core:
         if not legs:
             return None
         p = {key: value / WAD for key, value in self.p["margin"].items()}
-        mark, *needs = margins([legs], [spot], p)[0][:4]
+        units = [self.ghost.units.get(who, 0) / WAD]
+        mark, *needs, credit = margins([legs], [spot], p, units)[0]
         scale = sum(abs(leg.size) * max(1.6 * spot, leg.strike) for leg in legs)
-        return (mark, *needs, self.ghost.balance[who] / WAD - mark, scale)
+        scale += units[0] * spot
+        return (mark, *needs, self.ghost.balance[who] / WAD + credit - mark, scale)

@@ -66,6 +66,16 @@ class Ghost:
     settled: dict[int, int] = field(default_factory=dict)
     claims: dict[int, dict[str, int]] = field(default_factory=dict)
     """By expiry: what creditors who are not paid yet are owed."""
+    units: dict[str, int] = field(default_factory=dict)
+    """Underlying posted by accounts."""
+    stock: int = 0
+    """Underlying that the pool took for debts."""
+    stocked: int = 0
+    """When the stock's price began to fall."""
+
+    def bare(self, who: str) -> bool:
+        """Whether an account has nothing left to pay with."""
+        return self.balance[who] == 0 and not self.units.get(who)
 
     # ------------------------------------------------------------------ positions
 
@@ -85,6 +95,19 @@ class Ghost:
         """Whether a trade raises |size| or turns it."""
         held = self.legs.get(who, {}).get(series, 0)
         return not (held * lots < 0 and abs(lots) <= abs(held))
+
+    # ------------------------------------------------------------------ underlying
+
+    def pledge(self, who: str, units: int) -> None:
+        """Posts underlying, or takes it out."""
+        self.units[who] = self.units.get(who, 0) + units
+
+    def stockpile(self, who: str, units: int, now: int) -> None:
+        """The pool takes underlying; the price's clock is the mean by amount."""
+        self.pledge(who, -units)
+        elapsed = -(-(now - self.stocked) * self.stock // (self.stock + units))
+        self.stocked = now - elapsed
+        self.stock += units
 
     # ------------------------------------------------------------------ trades
 
@@ -108,6 +131,9 @@ class Ghost:
             moved = lots * part // WAD  # floor: a short's share is rounded up, a long's down
             self.add(owner, series, -moved)
             self.add(bidder, series, moved)
+        units = self.units.get(owner, 0) * part // WAD
+        self.pledge(owner, -units)
+        self.pledge(bidder, units)
         moved = down(max(self.balance[owner] - keep, 0) * part // WAD)
         payment, penalty = event["payment"], event["penalty"]
         self.balance[owner] += max(payment, 0) - moved
@@ -118,13 +144,13 @@ class Ghost:
         self.cash += penalty - insured
         auction.received += max(payment, 0)
 
-    def close(self, event: dict[str, Any]) -> None:
-        """The pool takes the legs and what the account can pay."""
-        owner, cost = event["account"], event["cost"]
+    def close(self, owner: str, cost: int) -> int:
+        """The pool takes the legs and what of their cost the balance can pay; that."""
         self.legs.pop(owner, None)
-        paid = event["paid"] if cost >= 0 else -down(-cost)
+        paid = min(up(cost), self.balance[owner]) if cost >= 0 else -down(-cost)
         self.balance[owner] -= paid
         self.cash += paid
+        return paid
 
     def bad_debt(self, event: dict[str, Any]) -> None:
         """The fund pays its part into the pool."""

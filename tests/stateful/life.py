@@ -57,6 +57,8 @@ class Life(Traders, Liquidation, Pool):
             return "close"
         if self.ghost.auctions and self.chance(0.5 if lost else 0.35):
             return str(self.pick(LOST if lost else WAITING))
+        if self.ghost.stock and self.chance(0.1):
+            return "buy"
         past = min(self._open_expiries(), default=self.world.time) < self.world.time
         if past and self.chance(0.25):
             return str(self.pick(["settle", "sweep"]))
@@ -75,8 +77,11 @@ class Life(Traders, Liquidation, Pool):
         assert not any(self.ghost.legs.values()), "X-1: a position is stuck"
         for who in sorted(self.ghost.auctions):
             self.finish(who)
+        self.sell_all(WHALE)
         for who in TRADERS:
             self.take_all(who)
+            if self.ghost.units.get(who):
+                self.take_units(who, self.ghost.units[who])
         self.providers_leave()
         check(self)
 
@@ -102,6 +107,9 @@ ACTIONS: Mapping[str, tuple[float, Callable[[Life], None]]] = {
     "round trip": (2, Life.round_trip),
     "deposit": (10, Life.deposit),
     "withdraw": (9, Life.withdraw),
+    "pledge": (5, Life.pledge),
+    "unpledge": (4, Life.unpledge),
+    "buy": (2, Life.buy),
     "start": (4, Life.start),
     "bid": (5, Life.bid),
     "close": (4, Life.close),

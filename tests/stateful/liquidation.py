@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.stateful.core import ENOUGH, Core
+from tests.stateful.core import ENOUGH
 from tests.stateful.ghost import WAD, Auction, up
+from tests.stateful.pledges import Pledges
 from tests.stateful.world import STRANGER, TRADERS, WHALE, Done, View
 
 
-class Liquidation(Core):
+class Liquidation(Pledges):
     """Auctions from start to end."""
 
     def start(self) -> None:
@@ -71,16 +72,19 @@ class Liquidation(Core):
         if not self.ghost.auctions:
             return
         who = self.pick(sorted(self.ghost.auctions))
-        done = self.do("closeInsolvent", (STRANGER, "auction", "closeInsolvent", (who,)))
+        call = (STRANGER, "auction", "closeInsolvent", (who,))
+        done = self.do("closeInsolvent", call, [("oracle", "read", ())])
         if not done.ok:
             return
         auction = self.ghost.auctions.pop(who)
         assert auction.insolvent
         assert done.time - auction.started >= self.p["auction"]["bountyTime"]
         (event,) = done.named("ClosedByPool")
-        self.ghost.close(event)
+        paid = self.ghost.close(who, event["cost"])
+        paid += self.taken(who, up(event["cost"]) - paid, done.before[0], done)
+        assert event["paid"] == max(paid, 0), "S-2: what the account paid"
         for debt in done.named("BadDebt"):
-            assert self.ghost.balance[who] == 0, "S-2: collateral was left"
+            assert self.ghost.bare(who), "S-2: collateral was left"
             assert debt["insured"] <= up(debt["loss"]), "S-2: the fund paid too much"
             self.ghost.bad_debt(debt)
 

@@ -8,8 +8,9 @@ from amm_sim.chain.client import DEPLOYER
 from amm_sim.chain.deploy import GUARDIAN, PULL_ID
 from amm_sim.types import Mode
 from amm_sim.units import to_wad
-from tests.stateful.core import SHAPE, Core
+from tests.stateful.core import SHAPE
 from tests.stateful.ghost import UNIT, WAD, Request, down, up
+from tests.stateful.pledges import Pledges, live
 from tests.stateful.world import PEOPLE, PROVIDERS, QUICK, STRANGER, TRADERS, Call, Done, View
 
 MAX_WAIT = int(QUICK["vault.maxWait"])
@@ -18,7 +19,7 @@ VIRTUAL = 10**6
 DEADLINE = 3600 + 90
 """Heartbeat and grace: a settlement round that comes later does not count."""
 
-VALUE = 5
+VALUE = 6
 """Views that make up the pool's value."""
 STATE: list[View] = [
     ("vault", "totalShares", ()),
@@ -31,11 +32,12 @@ STATE: list[View] = [
 
 def worth(views: list[Any]) -> int:
     """NAV from stored values, out of the first views."""
-    cash, uncovered, settled, book, equity = views[:VALUE]
-    return int(cash - uncovered["current"] - settled - book["liability"] + equity)
+    cash, uncovered, settled, book, equity, stock = views[:VALUE]
+    owed = uncovered["current"] + settled + book["liability"]
+    return int(cash + stock["sure"] + equity - owed)
 
 
-class Pool(Core):
+class Pool(Pledges):
     """Everything that is not a trader's or a liquidator's."""
 
     # ------------------------------------------------------------------ liquidity providers
@@ -118,13 +120,14 @@ class Pool(Core):
 
     def _value(self) -> list[View]:
         """What the queue values the pool by: the book from stored values, the hedge live."""
-        spot = self.world.view("oracle", "read")["price"]
+        oracle = self.world.view("oracle", "read")
         return [
             ("vault", "cash", ()),
             ("market", "uncovered", ()),
             ("market", "settledOwed", ()),
-            ("ledger", "aggregate", (spot,)),
+            ("ledger", "aggregate", (oracle["price"],)),
             ("hedge", "equity", ()),
+            ("collateral", "stockValue", (oracle["low"],)),
         ]
 
     def _serve(self, done: Done, nav: int, supply: int) -> None:
@@ -145,7 +148,13 @@ class Pool(Core):
             self.ghost.serve(event.args, is_deposit)
 
     def providers_leave(self) -> None:
-        """X-1: once nothing is open, the queue pays as long as there is cash."""
+        """X-1: once nothing is open, the queue pays as long as there is cash.
+
+        Keepers work on: what the venue closed by itself stands in the books until one syncs, and
+        cash stays behind a hedge that nothing is left for until one hedges.
+        """
+        for name in ("sync", "hedge"):
+            self._margin_moves(self.do(name, (STRANGER, "hedge", name, ())))
         for request in [*self.ghost.deposits, *self.ghost.withdrawals]:
             self._cancel(request, request.lp)
         for _ in range(40):
@@ -292,16 +301,17 @@ class Pool(Core):
         self._sweep(self.pick(due), self.draw(1, 4))
 
     def _sweep(self, expiry: int, count: int) -> None:
-        done = self.do("sweep", (STRANGER, "market", "sweep", (expiry, count)))
+        call = (STRANGER, "market", "sweep", (expiry, count))
+        done = self.do("sweep", call, [("oracle", "read", ())])
         assert done.ok, f"X-1: sweep {done.error}"
         for event in done.named("Covered"):
             self.ghost.insurance -= event["paid"]
             self.ghost.cash += event["paid"]
         state = self.world.view("market", "settlementOf", expiry)
         for event in done.named("AccountSettled"):
-            self._settled(expiry, event, state["scale"])
+            self._settled(expiry, event, state["scale"], done)
         for debt in done.named("BadDebt"):
-            assert self.ghost.balance[debt["account"]] == 0, "S-2: collateral was left"
+            assert self.ghost.bare(debt["account"]), "S-2: collateral was left"
         self._leave(expiry)
         if state["shortsSwept"]:
             assert 0 < state["scale"] <= WAD, "S-1"
@@ -310,7 +320,7 @@ class Pool(Core):
             assert not self.ghost.claims.get(expiry), "X-1: a creditor was forgotten"
             self.over.add(expiry)
 
-    def _settled(self, expiry: int, event: dict[str, Any], scale: int) -> None:
+    def _settled(self, expiry: int, event: dict[str, Any], scale: int, done: Done) -> None:
         who, owed, paid = event["account"], event["owed"], event["paid"]
         if owed > 0:
             if who not in self.ghost.claims.get(expiry, {}):
@@ -322,9 +332,12 @@ class Pool(Core):
             self.ghost.cash -= paid
             return
         assert owed == self.ghost.owed(who, expiry), "a debt that the ghost does not know"
-        assert paid == min(self.ghost.balance[who], up(-owed)), "S-2: collateral pays first"
-        self.ghost.balance[who] -= paid
-        self.ghost.cash += paid
+        quote = min(self.ghost.balance[who], up(-owed))
+        oracle = live(done.before[0], self.ghost.settled[expiry])
+        value = self.taken(who, -owed - quote, oracle, done)
+        assert paid == quote + value, "S-2: collateral pays first"
+        self.ghost.balance[who] -= quote
+        self.ghost.cash += quote
         self.ghost.leave(who, expiry)
 
     def _leave(self, expiry: int) -> None:

@@ -17,7 +17,7 @@ from tests.stateful.world import STRANGER, TRADERS
 
 STEPS = int(os.environ.get("AMM_SIM_STEPS", "900"))
 SEED = int(os.environ.get("AMM_SIM_SEED", "2"))
-CALLS = 22
+CALLS = 25
 """Functions that a life calls."""
 
 

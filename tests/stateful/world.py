@@ -26,6 +26,7 @@ QUICK = {
     "vault.maxWait": 21_600,
     "market.maxDelta": 0,
     "market.cutoff": 1800,
+    "collateral.cap": 40,
     "breaker.timeout": 900,
     "breaker.clear": 900,
     "pricing.volMaxAge": 0,
@@ -39,6 +40,11 @@ PEOPLE = [*TRADERS, *PROVIDERS, STRANGER]
 HOLDERS = ("market", "vault", "insurance", "auction", "hedge", "venue")
 MINTED = 10**7 * 10**6
 """Token units that everybody starts with."""
+FUNDS = (
+    ("quote", MINTED, ("market", "vault", "insurance")),
+    ("underlying", 10**21, ("collateral",)),
+)
+"""Token, units of it that everybody starts with, whom they allow to take it."""
 
 Call = tuple[str, str, str, tuple[Any, ...]]
 """Sender, role, function, arguments."""
@@ -77,18 +83,19 @@ class World:
         tables = scenario.load_protocol(BASE, QUICK)
         world = World(chain, deploy_protocol(chain, tables), tables)
         chain.fund([*PEOPLE, DEPLOYER, GUARDIAN])
-        token = world.deployment.at(chain, "quote")
-        for who in PEOPLE:
-            token.must("mint", who, MINTED)
-            for spender in ("market", "vault", "insurance"):
-                token.must("approve", world.deployment.addresses[spender], 10**36, sender=who)
+        address = world.deployment.addresses
+        for role, amount, spenders in FUNDS:
+            token = world.deployment.at(chain, role)
+            for who in PEOPLE:
+                token.must("mint", who, amount)
+                for spender in spenders:
+                    token.must("approve", address[spender], 10**36, sender=who)
         world.time = chain.time
         return world
 
     def wads(self, table: str) -> dict[str, int]:
         """A parameter table as the contracts hold it: seconds and 18-decimal integers."""
-        role = {"market": "market", "auction": "auction", "margin": "margin"}[table]
-        return dict(self.view(role, "params"))
+        return dict(self.view(table, "params"))
 
     def _data(self, role: str, function: str, arguments: tuple[Any, ...]) -> dict[str, Any]:
         pack = self.chain.function(self.deployment.names[role], function).pack
