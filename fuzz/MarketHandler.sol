@@ -190,8 +190,12 @@ contract MarketHandler is MarketChecks {
         address a = _inAuction(who);
         if (a == address(0) && who % 4 != 0) return start(who);
         bytes memory data = abi.encodeCall(auction.closeInsolvent, (a));
+        uint256 fund = insurance.balance().raw();
         (bool ok,) = attempt("auction.closeInsolvent", KEEPER, address(auction), data);
-        if (ok) check(market.legsOf(a).length == 0, "closed");
+        if (!ok) return;
+        check(market.legsOf(a).length == 0, "closed");
+        (Wad left, Wad units) = market.fundsOf(a);
+        check(left.isZero() && units.isZero() || insurance.balance().raw() == fund, "S-2: the fund paid first");
     }
 
     function end(uint256 who) internal {
