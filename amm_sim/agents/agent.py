@@ -64,7 +64,7 @@ def funding(own: AccountView, amount: float, least: float = 1.0) -> list[Order]:
 def rounded_down(amount: float) -> float:
     """``amount`` in at most nine significant digits, never more than ``amount``."""
     value = quantize(amount)
-    return value if value <= amount else quantize(amount * (1.0 - 2e-9))
+    return value if value <= amount else quantize(amount * (1.0 - 1e-8))
 
 
 def contracts(size: float) -> float:
