@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from amm_sim import agents, market
 from amm_sim.chain.client import Chain
 from amm_sim.chain.deploy import Deployment
 from amm_sim.chain.pool import Pool
-from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, Bid, address_of, stream
+from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, Bid, Member, address_of, stream
 from amm_sim.engine.blockspace import Rules
 from amm_sim.engine.recorder import Recorder
 from amm_sim.engine.simulation import Progress, Schedule, Simulation
@@ -50,7 +51,26 @@ def build_actors(scenario: Scenario) -> list[Actor]:
     if later:
         lister = Lister(later, cadence=scenario.run.block_seconds)
         actors.append(_wrap(lister, "lister", PUBLISHER, len(actors), scenario.run.seed))
-    actors += [_actor(agents.AGENTS, p, AGENT, i, scenario) for i, p in enumerate(scenario.agents)]
+    actors += _crowded(
+        [_actor(agents.AGENTS, p, AGENT, i, scenario) for i, p in enumerate(scenario.agents)],
+        scenario,
+    )
+    return actors
+
+
+def _crowded(actors: list[Actor], scenario: Scenario) -> list[Actor]:
+    """The same, with what a population is made of gathered into one."""
+    alike: dict[str, list[int]] = {}
+    for place, (actor, part) in enumerate(zip(actors, scenario.agents, strict=True)):
+        if hasattr(actor.agent, "population"):
+            alike.setdefault(part.path, []).append(place)
+    for places in alike.values():
+        kind: Any = actors[places[0]].agent
+        made = kind.population([actors[place].agent for place in places])
+        rng = actors[places[0]].rng
+        for number, place in enumerate(places):
+            member = {**vars(actors[place]), "rng": rng}
+            actors[place] = Member(**member, population=made, place=number)
     return actors
 
 
@@ -137,6 +157,7 @@ class Prepared:
     def close(self) -> None:
         """Ends the chain."""
         self.chain.close()
+        gc.unfreeze()
 
     def __enter__(self) -> Prepared:
         return self

@@ -293,7 +293,7 @@ def _agents(tables: Sequence[Any], key: str) -> tuple[Part, ...]:
     for index, table in enumerate(tables):
         part = _part(table, f"{key}[{index}]", "")
         name = convert(str, table.get("name", part.kind), f"{part.path}.name")
-        count = convert(int, table.get("count", 1), f"{part.path}.count", bounded(1, 1000))
+        count = convert(int, table.get("count", 1), f"{part.path}.count", bounded(1, 10_000))
         names = [name] if count == 1 else [f"{name}-{i + 1}" for i in range(count)]
         parts += [dataclasses.replace(part, name=each) for each in names]
     seen: set[str] = set()

@@ -6,13 +6,18 @@ Estimates only: the chain decides. Values are per contract in quote, vega per 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from amm_sim.pricing.single import black, both
+import numpy as np
+import numpy.typing as npt
+
+from amm_sim.pricing.single import black, both, ladder
 from amm_sim.pricing.smile import slice_at
 from amm_sim.types import ExpiryView, LegView, PoolView, SeriesKey, Trade, Truth, series_id
 from amm_sim.units import YEAR, quantize
+
+Numbers = npt.NDArray[np.float64]
 
 
 class Quote(NamedTuple):
@@ -49,6 +54,13 @@ class Rates(NamedTuple):
     """Quote per unit of |delta|: half the oracle's band."""
     doubt: float
     """Factor of an uncertain oracle."""
+
+    def all_of(self, values: Numbers, deltas: Numbers) -> Numbers:
+        """``of`` every pair."""
+        sizes = np.abs(deltas)
+        base = np.maximum(self.premium * values, self.spot * np.maximum(sizes, self.least))
+        charged: Numbers = (base + self.band * sizes) * self.doubt
+        return charged
 
     def of(self, value: float, delta: float) -> float:
         """Half-spread per contract."""
@@ -102,10 +114,24 @@ def _pair(
 
 
 def _board(pool: PoolView, expiry: ExpiryView) -> Iterator[Quote]:
-    """All quotes of a board."""
+    """All quotes of a board: ``_pair`` of every strike at once."""
     spot, fee, years = pool.spot, rates(pool), (expiry.expiry - pool.time) / YEAR
-    for index in range(len(expiry.strikes)):
-        yield from _pair(spot, years, fee, expiry, index)
+    strikes, vols = expiry.strikes, expiry.vols
+    calls, puts, vegas = ladder(spot, strikes, years, vols)
+    impacts = vegas * vegas / (2.0 * expiry.impact) if expiry.impact > 0.0 else 0.0 * vegas
+    key = series_id(expiry.expiry, 0, False)
+    sides = [
+        (is_call, *(column.tolist() for column in (*side, fee.all_of(*side))))
+        for is_call, side in ((True, calls), (False, puts))
+    ]
+    columns = zip(strikes.tolist(), vols.tolist(), vegas.tolist(), impacts.tolist(), strict=True)
+    for index, (strike, vol, vega, impact) in enumerate(columns):
+        for is_call, values, deltas, fees in sides:
+            value, delta = values[index], deltas[index]
+            series = key | index << 8 | is_call
+            yield Quote(
+                series, strike, is_call, years, vol, value, delta, vega, fees[index], impact
+            )
 
 
 def live(pool: PoolView, least: float = 0.0) -> Iterator[ExpiryView]:
@@ -118,18 +144,38 @@ def tradeable(pool: PoolView) -> list[ExpiryView]:
     return [e for e in live(pool, pool.fees.get("cutoff", 0.0)) if e.open]
 
 
-def quotes(pool: PoolView, low: float, high: float) -> list[Quote]:
-    """Quotes of all tradeable series with |delta| in [low, high], in the order of the boards."""
-    found = pool.memo.get("quotes")
+def quotes(pool: PoolView, low: float, high: float, is_call: bool | None = None) -> list[Quote]:
+    """Quotes of all tradeable series with |delta| in [low, high], in the order of the boards.
+
+    ``is_call``: calls or puts alone.
+    """
+    found: list[Quote] | None = pool.memo.get((low, high, is_call))
     if found is None:
-        found = pool.memo["quotes"] = [
-            quote for expiry in tradeable(pool) for quote in _board(pool, expiry)
+        open_ = {expiry.expiry for expiry in tradeable(pool)}
+        found = pool.memo[low, high, is_call] = [
+            quote
+            for quote in listed(pool).values()
+            if low <= abs(quote.delta) <= high
+            and is_call in (None, quote.is_call)
+            and quote.series >> 16 in open_
         ]
-    return [quote for quote in found if low <= abs(quote.delta) <= high]
+    return found
+
+
+def listed(pool: PoolView) -> Mapping[int, Quote]:
+    """Quotes of all series of live expiries, by series."""
+    found: dict[int, Quote] | None = pool.memo.get("listed")
+    if found is None:
+        found = pool.memo["listed"] = {
+            quote.series: quote for expiry in live(pool) for quote in _board(pool, expiry)
+        }
+    return found
 
 
 def find(pool: PoolView, series: int) -> Quote | None:
     """The quote of a series, or None when its expiry is not live."""
+    if "listed" in pool.memo:
+        return listed(pool).get(series)
     key = SeriesKey.from_id(series)
     for expiry in live(pool):
         if expiry.expiry == key.expiry and key.strike_index < len(expiry.strikes):
@@ -159,6 +205,14 @@ def margin_of_short(quote: Quote, spot: float) -> float:
         for factor in (0.8, 1.0, 1.2)
     )
     return max(shocked - quote.value, 0.065 * spot) + 0.015 * spot
+
+
+def short_margin(pool: PoolView, quote: Quote) -> float:
+    """``margin_of_short`` at the pool's spot, reckoned once a series."""
+    found: float | None = pool.memo.get(quote.series)
+    if found is None:
+        found = pool.memo[quote.series] = margin_of_short(quote, pool.spot)
+    return found
 
 
 def limited(quote: Quote, size: float, spot: float, slippage: float) -> Trade:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from amm_sim.types import Agent, Outcome, Read
+from amm_sim.types import Agent, Order, Outcome, Population, Read, Seen
 
 PUBLISHER, AGENT = 0, 1
 """Class of an actor: publishers come before agents where all else is equal."""
@@ -60,6 +60,36 @@ class Actor:
         taken = tuple(self.inbox)
         self.inbox.clear()
         return taken
+
+    def act(self, seen: Seen) -> list[Order]:
+        """Orders of a wake-up."""
+        return self.agent.act(seen, self.rng)
+
+    def disturb(self) -> None:
+        """Somebody else has changed its account."""
+
+
+@dataclass(kw_only=True)
+class Member(Actor):
+    """One of a population. ``rng`` is the population's."""
+
+    population: Population
+    place: int
+    """Among its members."""
+
+    def reads(self, what: Read) -> bool:
+        """Its own account only if it does not know it."""
+        if what is Read.OWN:
+            return self.population.unsure(self.place)
+        return super().reads(what)
+
+    def act(self, seen: Seen) -> list[Order]:
+        """Orders, if something has come up for it."""
+        return self.population.act(self.place, seen)
+
+    def disturb(self) -> None:
+        """It must look at its account before it acts again."""
+        self.population.forget(self.place)
 
 
 def stream(seed: int, purpose: str, name: str) -> np.random.Generator:

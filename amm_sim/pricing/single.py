@@ -1,4 +1,4 @@
-"""Black-76 of one option in plain floats, for agents, who ask for one at a time.
+"""Black-76 of one option in plain floats, and of a board's strikes at once, for agents.
 
 Some twenty times quicker than ``black76`` on one option; good to about 1e-15 of the forward, not in
 relative terms.
@@ -7,6 +7,10 @@ relative terms.
 from __future__ import annotations
 
 import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
 
 ROOT_2 = math.sqrt(2.0)
 ROOT_2PI = math.sqrt(2.0 * math.pi)
@@ -45,3 +49,19 @@ def both(
     paid, kept = 0.5 * math.erfc(-d2 / ROOT_2), 0.5 * math.erfc(d2 / ROOT_2)
     vega = forward * math.sqrt(years) * math.exp(-d1 * d1 / 2.0) / ROOT_2PI
     return (forward * up - strike * paid, up), (strike * kept - forward * down, -down), vega
+
+
+Numbers = npt.NDArray[np.float64]
+
+
+def ladder(
+    forward: float, strikes: Numbers, years: float, vols: Numbers
+) -> tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers], Numbers]:
+    """``both`` of many strikes; a vol above zero and time left are needed."""
+    root = math.sqrt(years)
+    deviation = vols * root
+    d1 = np.log(forward / strikes) / deviation + deviation / 2.0
+    d2 = d1 - deviation
+    up, down, paid, kept = ndtr(d1), ndtr(-d1), ndtr(d2), ndtr(-d2)
+    vega = forward * root / ROOT_2PI * np.exp(-d1 * d1 / 2.0)
+    return (forward * up - strikes * paid, up), (strikes * kept - forward * down, -down), vega

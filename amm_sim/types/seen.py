@@ -92,7 +92,7 @@ class PoolView:
     """Underlying that the pool took for debts and sells."""
     stock_price: float = 0.0
     """What a unit of it costs now; 0 while it is not for sale."""
-    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What follows from all this alone and one agent has already reckoned: the next need not."""
 
 
@@ -198,6 +198,14 @@ class Outcome:
     """Decoded events as name -> value dictionaries with floats; key "event" holds the name."""
     gas: int = 0
 
+    def named(self, name: str) -> Sequence[dict[str, Any]]:
+        """Events of one name; others need not be made for it."""
+        quick = getattr(self.events, "named", None)
+        if quick is not None:
+            found: Sequence[dict[str, Any]] = quick(name)
+            return found
+        return [event for event in self.events if event["event"] == name]
+
 
 @dataclass(frozen=True, slots=True)
 class PendingView:
@@ -237,6 +245,30 @@ class Seen:
     start: int = 0
     """Time of the run's first block: hours of a scenario's windows count from here."""
     mempool: tuple[PendingView, ...] = ()
+
+
+class Population(Protocol):
+    """Many agents who differ by their names alone, as one.
+
+    Only those to whom something comes up are woken. A behaviour with a method ``population(alike)``
+    makes one of all agents of a scenario's table.
+    """
+
+    def draw(self, slots: int, rng: np.random.Generator) -> Sequence[int]:
+        """Members to whom something comes up in the next ``slots`` of the kind's cadence."""
+        ...
+
+    def unsure(self, member: int) -> bool:
+        """Whether its account must be read before it acts."""
+        ...
+
+    def forget(self, member: int) -> None:
+        """Somebody else has changed its account."""
+        ...
+
+    def act(self, member: int, seen: Seen) -> list[Order]:
+        """Orders of a member that was drawn last; ``seen.own`` is None if it knows its account."""
+        ...
 
 
 class Agent(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from amm_sim.agents import AGENTS, Retail, ShortSeller, Sniper, VolTrader
+from amm_sim.agents import AGENTS, ShortSeller, Sniper, VolTrader
 from amm_sim.agents.quotes import find, margin_of_short
 from amm_sim.errors import ScenarioError
 from amm_sim.types import Deposit, DepositUnderlying, LegView, Mode, SeriesKey, Trade
@@ -143,58 +143,10 @@ def test_short_seller_posts_underlying_and_sells_against_what_it_counts_for(worl
         ShortSeller(name="c", collateral="underlying")
 
 
-# retail
-
-
-def many(world, agent, count=4000, **changes):
-    rng = world.rng(3)
-    seen = world.seen(**changes)
-    return [order for _ in range(count) for order in agent.act(seen, rng)]
-
-
-def test_retail_trades_both_sides_at_its_rate(world):
-    """Counts are binomial or Poisson: 4.5 standard errors; twice the rate is refuted."""
-    agent = Retail(name="r", rate=2.0, cadence=300, buys=0.7, calls=0.4)
-    orders = many(world, agent)
-    expected = 4000 * 2.0 * 300 / 3600
-    assert abs(len(orders) - expected) < 4.5 * math.sqrt(expected)
-    assert abs(len(orders) - 2 * expected) > 4.5 * math.sqrt(2 * expected)
-    for share, flags in (
-        (0.7, [o.size > 0 for o in orders]),
-        (0.4, [key(o).is_call for o in orders]),
-    ):
-        error = math.sqrt(share * (1 - share) / len(orders))
-        assert abs(sum(flags) / len(orders) - share) < 4.5 * error
-    assert {key(o).expiry for o in orders} == {e.expiry for e in world.pool().expiries}
-    assert max(abs(o.size) for o in orders) <= agent.largest
-
-
-def test_retail_closes_each_leg_at_its_rate(world):
-    legs = (LegView(world.series(7, 2, True), 2.0), LegView(world.series(7, 1, False), -3.0))
-    agent = Retail(name="r", rate=0.0, close_rate=0.3, cadence=300)
-    orders = many(world, agent, own=world.account(legs=legs))
-    expected = 2 * 4000 * -math.expm1(-0.3 / 12)
-    assert abs(len(orders) - expected) < 4.5 * math.sqrt(expected)
-    assert {(o.series, o.size) for o in orders} == {(legs[0].series, -2.0), (legs[1].series, 3.0)}
-
-
-def test_retail_with_all_its_legs_trades_only_those(world):
-    legs = (LegView(world.series(7, 2, True), 2.0),)
-    agent = Retail(name="r", rate=2.0, close_rate=0.0, legs=1)
-    orders = many(world, agent, own=world.account(legs=legs))
-    assert {o.series for o in orders} == {legs[0].series}
-
-
-def test_retail_waits_outside_normal_mode(world):
-    assert (
-        many(world, Retail(name="r", rate=20.0), 50, pool=world.pool(mode=Mode.REDUCE_ONLY)) == []
-    )
-
-
 # all of them
 
 
-@pytest.mark.parametrize("kind", ["retail", "vol_trader", "sniper", "short_seller", "liquidator"])
+@pytest.mark.parametrize("kind", ["vol_trader", "sniper", "short_seller", "liquidator"])
 def test_trader_funds_itself_first(world, kind):
     own = world.account(balance=0.0, equity=0.0, wallet=1e9)
     agent = AGENTS[kind](name="a", capital=1234.0)
@@ -203,7 +155,7 @@ def test_trader_funds_itself_first(world, kind):
     assert 0 < order.amount <= 1234.0
 
 
-@pytest.mark.parametrize("kind", ["retail", "vol_trader", "sniper", "short_seller", "liquidator"])
+@pytest.mark.parametrize("kind", ["vol_trader", "sniper", "short_seller", "liquidator"])
 def test_trader_without_money_does_nothing(world, kind):
     own = world.account(balance=0.0, equity=0.0, wallet=0.0)
     seen = world.seen(own=own, truth=world.truth(spot=220.0, vol=1.5))
@@ -211,7 +163,7 @@ def test_trader_without_money_does_nothing(world, kind):
         assert AGENTS[kind](name="a").act(seen, world.rng(seed)) == []
 
 
-@pytest.mark.parametrize("kind", sorted(AGENTS))
+@pytest.mark.parametrize("kind", sorted(set(AGENTS) - {"retail"}))
 def test_agent_is_a_function_of_what_it_sees_and_its_draws(world, kind):
     agent = AGENTS[kind](name="a", capital=10_000.0)
     seen = world.seen(truth=world.truth(spot=204.0, vol=1.0))
@@ -226,16 +178,8 @@ def test_bad_key_of_any_agent_is_named(kind, key, value):
         AGENTS[kind](**{"name": "a", key: value})
 
 
-def test_sizes_and_limits_carry_nine_digits(world):
-    agent = Retail(name="r", rate=30.0)
-    for order in many(world, agent, 200):
-        assert float(f"{order.limit:.8e}") == order.limit
-        assert round(order.size * 1000) == pytest.approx(order.size * 1000, abs=1e-9)
-
-
-def test_sniper_and_retail_close_while_a_feed_lives(world):
+def test_sniper_closes_while_a_feed_lives(world):
     own = world.account(legs=(LegView(world.series(7, 2, True), 12.0),))
     for confidence, count in ((0.1, 1), (0.0, 0)):
         pool = world.pool(mode=Mode.FROZEN, oracle_confidence=confidence)
-        for agent in (Sniper(name="s"), Retail(name="r", close_rate=1e6)):
-            assert len(agent.act(world.seen(own=own, pool=pool), world.rng())) == count
+        assert len(Sniper(name="s").act(world.seen(own=own, pool=pool), world.rng())) == count

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, address_of, stream
+from amm_sim.engine.actors import AGENT, PUBLISHER, Actor, Member, address_of, stream
 from amm_sim.engine.clock import Clock
 from amm_sim.engine.mempool import (
     BUILDERS,
@@ -62,6 +62,65 @@ def test_peek_names_each_coming_actor_once_and_books_nothing() -> None:
     clock.due(60)
     assert [who.name for who in clock.peek(120)] == ["fast"]
     assert [time for time, _ in clock.due(120)] == [60, 80, 100]
+
+
+class Alternating:
+    """A population of three: in every slot the next one, in the first everybody."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.forgotten: list[int] = []
+
+    def draw(self, slots: int, rng: np.random.Generator) -> list[int]:
+        self.asked.append(slots)
+        return [0, 1, 2] if len(self.asked) == 1 else [len(self.asked) % 3]
+
+    def unsure(self, member: int) -> bool:
+        return member == 1
+
+    def forget(self, member: int) -> None:
+        self.forgotten.append(member)
+
+    def act(self, member: int, seen: Any) -> list[Order]:
+        return [Order()] * member
+
+
+def members(population: Alternating, **keys: Any) -> list[Actor]:
+    alike = [actor(f"member-{i}", i, **keys) for i in range(3)]
+    return [Member(**vars(a), population=population, place=i) for i, a in enumerate(alike)]
+
+
+def test_population_wakes_as_one_and_is_drawn_once_for_each_slot() -> None:
+    population = Alternating()
+    crowd = members(population, cadence=100)
+    clock = Clock([*crowd, actor("single", 9, cadence=300)], 0)
+    assert [a.name for a in clock.peek(60)] == ["single", "member-0", "member-1", "member-2"]
+    woken = [(time, a.name) for time, a in clock.due(60)]
+    assert woken == [(0, "member-0"), (0, "member-1"), (0, "member-2"), (0, "single")]
+    assert clock.due(100) == clock.due(100) == []
+    assert clock.peek(160) == clock.peek(160) == [crowd[2]]
+    assert clock.due(160) == [(100, crowd[2])]
+    assert clock.due(200) == []
+    assert population.asked == [1, 1]
+
+
+def test_slots_between_two_blocks_are_drawn_together_and_wake_at_the_last() -> None:
+    population = Alternating()
+    clock = Clock(members(population, cadence=20, phase=5), 0)
+    assert clock.due(5) == []
+    assert [time for time, _ in clock.due(60)] == [45, 45, 45]
+    assert [time for time, _ in clock.due(120)] == [105]
+    assert population.asked == [3, 3]
+
+
+def test_member_acts_reads_and_is_disturbed_through_its_population() -> None:
+    population = Alternating()
+    first, second, third = members(population)
+    assert [member.reads(Read.OWN) for member in (first, second, third)] == [False, True, False]
+    seen: Any = None
+    assert third.act(seen) == [Order(), Order()]
+    second.disturb()
+    assert population.forgotten == [1]
 
 
 def pending(who: Actor, arrival: int, sequence: int, tip: float = 0.0) -> Pending:
