@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time as wall
 from collections.abc import Callable
 from contextlib import suppress
@@ -96,8 +97,19 @@ def prepare(
     except BaseException:
         chain.close()
         raise
+    _settle_memory()
     seconds = wall.perf_counter() - begun
     return Prepared(scenario, chain, deployment, pool, world, actors, parameters, seconds, setup)
+
+
+def _settle_memory() -> None:
+    """Takes what is there by now out of the collector's rounds, until the chain is closed.
+
+    They would go through every ABI and artifact again and again while paths run.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _deploy(chain: Chain, scenario: Scenario, existing: Existing) -> Pool:

@@ -90,6 +90,7 @@ class World:
         if time <= self.prepared.chain.time or time >= self.time + self.simulation.block_seconds:
             raise ScenarioError("order", type(order).__name__, "one block between two steps")
         block: Block = self.prepared.pool.block(time, [transaction])
+        self.simulation.disturb(address)
         result = block.results[0]
         error = result.error
         return {

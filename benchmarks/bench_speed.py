@@ -67,17 +67,22 @@ QUICK = Extent(hours=1.0, rounds=2, drift_blocks=3_000, order_blocks=100)
 class Log:
     """The blocks of a run: what is needed to send them again."""
 
-    blocks: list[tuple[int, list[Transaction], list[str]]] = field(default_factory=list)
+    blocks: list[tuple[int, list[Transaction], list[str], list[str]]] = field(default_factory=list)
+    """Time, transactions, accounts read with it, accounts of the block before read later."""
 
     def keep(self, pool: Pool) -> Callable[..., Block]:
         """The port's ``block`` that also writes down what it is given."""
         block = type(pool).block.__get__(pool)
 
         def kept(
-            at: int, transactions: list[Transaction], accounts: Sequence[str] = (), **more: Any
+            at: int,
+            transactions: list[Transaction],
+            accounts: Sequence[str] = (),
+            late: Sequence[str] = (),
+            **more: Any,
         ) -> Block:
-            self.blocks.append((at, list(transactions), list(accounts)))
-            found: Block = block(at, transactions, accounts, **more)
+            self.blocks.append((at, list(transactions), list(accounts), list(late)))
+            found: Block = block(at, transactions, accounts, late=late, **more)
             return found
 
         return kept
@@ -109,10 +114,13 @@ def resent(prepared: Prepared, log: Log, *, look: bool) -> Cost:
 
     def send() -> None:
         read: deque[Block] = deque()
-        for at, transactions, accounts in log.blocks:
-            read.append(block(at, transactions, accounts if look else (), look=look))
-            while look and len(read) >= BEHIND:  # what was read is decoded, too
-                assert read.popleft().pool["nav"]
+        for at, transactions, accounts, late in log.blocks:
+            asked = (accounts, late) if look else ((), ())
+            read.append(block(at, transactions, asked[0], late=asked[1], look=look))
+            if look and len(read) >= BEHIND:  # what was read is decoded, too
+                oldest = read.popleft()
+                assert oldest.pool["nav"]
+                oldest.late()
 
     return cost(prepared, send)
 
@@ -175,7 +183,8 @@ def _shares(spent: Mapping[str, Sequence[Cost]], log: Log, transactions: int) ->
         "rounds": len(spent[BARE]),
         "blocks": blocks,
         "transactions_per_block": transactions / blocks,
-        "accounts_read_per_block": sum(len(accounts) for _, _, accounts in log.blocks) / blocks,
+        "accounts_read_per_block": sum(len(accounts) for _, _, accounts, _ in log.blocks) / blocks,
+        "accounts_read_later_per_block": sum(len(late) for *_, late in log.blocks) / blocks,
         "milliseconds_per_block": each,
         "milliseconds_of_reads_per_block": each["with_same_reads"]["wall"] - each[BARE]["wall"],
         "ratio_to_bare": _ratio(spent, BARE, FULL_RUN),
@@ -281,7 +290,7 @@ def web3_automine() -> dict[str, float]:
         token = prepared.pool.save()
         simulation.step()
         del prepared.pool.block
-        at, block, _ = log.blocks[-1]
+        at, block, *_ = log.blocks[-1]
         market, done = prepared.deployment.addresses["market"], simulation.head.results
         pairs = zip(block, done, strict=True)
         trades = [each for each, result in pairs if each.to == market and result.error is None]

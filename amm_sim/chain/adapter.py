@@ -18,6 +18,7 @@ from amm_sim.chain.deploy import LISTER, Deployment
 from amm_sim.chain.mined import Executed
 from amm_sim.chain.orders import IN_THE_NAME_OF, Transaction
 from amm_sim.chain.pool import Pool, Reads, Result
+from amm_sim.chain.rpc import Answers
 from amm_sim.chain.values import from_decimals
 from amm_sim.errors import ChainError, ScenarioError
 from amm_sim.types import Order
@@ -100,9 +101,11 @@ class AdaptedPool(Pool):
         whose = book.get(IN_THE_NAME_OF.get(type(order), ""), sender)
         return Transaction(whose, book[role], pack(*arguments))
 
-    def _ask(self, transactions: Sequence[Transaction], accounts: Sequence[str]) -> Reads:
+    def _ask(
+        self, answers: Answers, transactions: Sequence[Transaction], accounts: Sequence[str]
+    ) -> Reads:
         self._boards.forget()  # they may move by themselves
-        return super()._ask(transactions, accounts)
+        return super()._ask(answers, transactions, accounts)
 
     def _result(self, done: Executed) -> Result:
         result = super()._result(done)

@@ -72,10 +72,10 @@ class Lens:
         """A view of these boards; of all where none is named."""
         return self._request(self._boards.pack(list(expiries)))
 
-    def accounts(self, addresses: Sequence[str]) -> list[Request]:
+    def accounts(self, addresses: Sequence[str], block: str = "latest") -> list[Request]:
         """A view for every few accounts: Anvil works on a batch in parallel."""
         parts = [addresses[i : i + TOGETHER] for i in range(0, len(addresses), TOGETHER)]
-        return [self._request(self._accounts.pack(list(part))) for part in parts]
+        return [self._request(self._accounts.pack(list(part)), block) for part in parts]
 
     def signals_of(self, answer: Any) -> dict[str, Any]:
         """Decoded signals.
@@ -113,8 +113,8 @@ class Lens:
         raise ChainError(f"PoolLens.{view.name} failed: {said}")
 
 
-class Statement:
-    """The pool's statement after one block, asked for once.
+class Past:
+    """What is read of one block's state later, once: the statement, and accounts that can wait.
 
     The node tells a past block's state while it executes the next transactions, but must not be
     asked about its newest block while it mines: it would answer from the block to come.
@@ -128,23 +128,39 @@ class Statement:
 
     def __init__(self, rpc: Rpc, lens: Lens, block: int, early: Callable[[int], bool]) -> None:
         self._rpc, self._lens, self._block, self._early = rpc, lens, block, early
-        self._answers: Answers | None = None
+        self._statement: Answers | None = None
+        self._accounts: Answers | None = None
+        self._asked: tuple[str, ...] = ()
 
-    def ask(self) -> Answers:
-        """Asks, if nobody has."""
-        if self._answers is None:
-            if self._early(self._block):
-                raise ChainError(f"the statement of block {self._block} was asked for while mining")
-            self._answers = self._rpc.ahead([[self._lens.statement(self._block)]])
-        return self._answers
+    def ask(self, accounts: Sequence[str] = ()) -> None:
+        """Asks what nobody has asked yet, and for these accounts."""
+        if self._statement is None:
+            self._require_late()
+            self._statement = self._rpc.ahead([[self._lens.statement(self._block)]])
+        if accounts:
+            self._require_late()
+            self._asked = tuple(accounts)
+            self._accounts = self._rpc.ahead([self._lens.accounts(accounts, hex(self._block))])
 
-    def __call__(self) -> Exact:
+    def statement(self) -> Exact:
         """The statement; waits for it.
 
         Raises:
             ChainError: the view failed, or the node no longer knows that block's state.
         """
-        return self._lens.statement_of(self.ask().take()[0])
+        self.ask()
+        assert self._statement is not None
+        return self._lens.statement_of(self._statement.take()[0])
+
+    def accounts(self) -> dict[str, Exact]:
+        """The accounts that were asked for, likewise."""
+        answers, self._accounts = self._accounts, None
+        states = [] if answers is None else self._lens.accounts_of(answers.take())
+        return dict(zip(self._asked, states, strict=True)) if answers is not None else {}
+
+    def _require_late(self) -> None:
+        if self._early(self._block):
+            raise ChainError(f"block {self._block} was asked about while the next is mined")
 
 
 class Kept(Generic[Value]):

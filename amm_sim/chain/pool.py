@@ -2,12 +2,12 @@
 
 A block is three requests over one connection: a batch of ``eth_sendTransaction`` whose gas price
 encodes the rank (``--order fees`` keeps it, a batch alone does not), ``evm_mine`` by itself (inside
-the batch it is a race), and what the block holds. None waits for the answer of the one before, but
-Anvil takes each up when it has given it. Over a second connection goes what agents decide by, once
-the block is mined; no block is mined while that is under way. Over a third goes what the pool was
-worth after an earlier block, which Anvil reckons while it executes the next transactions, on
-another core. While Anvil mines, what happened is written down; while it computes the views, results
-are decoded.
+the batch it is a race), and the views that agents decide by. None waits for the answer of the one
+before, but Anvil takes each up when it has given it: so no block is mined while a view is under
+way. Over a second connection goes what the block holds, once it is mined. Over a third goes what
+the pool was worth after an earlier block, which Anvil reckons while it executes the next
+transactions, on another core. While Anvil mines, what happened is written down; while it computes
+the views, results are decoded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from amm_sim import types as t
 from amm_sim.chain.client import Chain, Sent
 from amm_sim.chain.codec import DecodedError, Event
 from amm_sim.chain.deploy import Deployment
-from amm_sim.chain.lens import GAS_LIMIT, Boards, Kept, Lens, State, Statement
+from amm_sim.chain.lens import GAS_LIMIT, Boards, Kept, Lens, Past, State
 from amm_sim.chain.mined import Executed, asked, digest, executed
 from amm_sim.chain.orders import Encoder, Transaction
 from amm_sim.chain.records import EventRows, account_row, expiry_row, oracle_row, pool_row
@@ -68,6 +68,8 @@ class Block:
     executed: Sequence[Executed]
     look: Callable[[], Looked]
     """Waits for what was read."""
+    late: Callable[[], Mapping[str, Mapping[str, Any]]]
+    """Waits for the accounts that could wait; once, after the block that follows the next."""
 
     @cached_property
     def _read(self) -> Looked:
@@ -107,13 +109,14 @@ class Pool:
         """Contracts whose transactions change no board."""
         self._targets = _targets(chain, deployment)
         self._beside, self._past = chain.beside(), chain.beside()
-        self._views: Answers | None = None
         self._last: Block | None = None
         self._mining = False
-        self._statements: deque[Statement] = deque()
-        """Of the newest blocks, the head's last; asked for when they are no longer the head's."""
+        self._pasts: deque[tuple[Past, Sequence[str]]] = deque()
+        """Of the newest blocks, the head's last, with accounts that can wait: asked for when they
+        are no longer the head's."""
         self.fees = _floats(chain, deployment, "market")
         self.auction = _floats(chain, deployment, "auction")
+        self.margin = _floats(chain, deployment, "margin")
         self._events = EventRows(chain.codec)
 
     # ------------------------------------------------------------------ blocks
@@ -136,13 +139,15 @@ class Pool:
         transactions: Sequence[Transaction],
         accounts: Sequence[str] = (),
         *,
+        late: Sequence[str] = (),
         look: bool = True,
         meanwhile: Callable[[], None] | None = None,
     ) -> Block:
         """Mines ``transactions`` in their order at ``time``; reads the pool and ``accounts``.
 
-        ``look=False`` reads nothing: before the pool has a price its statements may revert.
-        ``meanwhile`` runs while Anvil works.
+        ``late`` are accounts of the block before: what they were after it is read while the block
+        after this one is mined. ``look=False`` reads nothing: before the pool has a price its
+        statements may revert. ``meanwhile`` runs while Anvil works.
 
         Raises:
             ChainError: Anvil refused a transaction or changed the order.
@@ -151,22 +156,22 @@ class Pool:
         self._finish_views()
         answers.ask([("evm_mine", [hex(time)])])
         self._mining = True
+        reads = self._ask(answers, transactions, accounts) if look else None
         if meanwhile is not None:
             meanwhile()
-        while len(self._statements) > 1:
-            self._statements.popleft().ask()
+        if late:
+            self._pasts[-1] = (self._pasts[-1][0], late)
+        self._ask_past(1)
         hashes = answers.take() if transactions else []
         _require_none_failed(hashes)
-        answers.ask(asked(hashes))
         _require_none_failed(answers.take())
+        number, done = executed(hashes, self._beside.batch(asked(hashes)))
+        self._mining = False
         if not look:
             self._boards.forget()
-        reads = self._ask(transactions, accounts) if look else None
-        number, done = executed(hashes, answers.take())
-        self._mining = False
-        statement = Statement(self._past, self.lens, number, self._is_early)
+        past = Past(self._past, self.lens, number, self._is_early)
         if look:
-            self._statements.append(statement)
+            self._pasts.append((past, ()))
         if self.chain.journal is not None:
             self.chain.journal += [Sent(number, s.sender, s.to, s.data) for s in transactions]
         results = tuple(self._result(each) for each in done)
@@ -178,30 +183,36 @@ class Pool:
             transactions=transactions,
             executed=done,
             look=lambda: (
-                ({"block": number}, {}) if reads is None else self._look(number, reads, statement)
+                ({"block": number}, {}) if reads is None else self._look(number, reads, past)
             ),
+            late=past.accounts,
         )
         return self._last
 
     def _finish_views(self) -> None:
-        """Takes in the last block's views: the chain does not move while one is under way."""
+        """Takes in the last block's views: what is read next depends on what they say."""
         if self._last is not None:
             _ = self._last.pool
-        if self._views is not None:
-            self._views.finish()
+
+    def _ask_past(self, keep: int) -> None:
+        """Asks about all blocks but the newest ``keep``."""
+        while len(self._pasts) > keep:
+            past, accounts = self._pasts.popleft()
+            past.ask(accounts)
 
     def _is_early(self, block: int) -> bool:
         """Whether a block is the newest while another is mined on it."""
         return self._mining and self._last is not None and block >= self._last.number
 
-    def _ask(self, transactions: Sequence[Transaction], accounts: Sequence[str]) -> Reads:
-        """Asks for the views after a block of these transactions."""
+    def _ask(
+        self, answers: Answers, transactions: Sequence[Transaction], accounts: Sequence[str]
+    ) -> Reads:
+        """Asks for the views after a block of these transactions, right behind it."""
         for each in transactions:
             self._expect(each)
         boards = self._boards.asked(self.lens)
-        quick = [self.lens.signals, *boards, *self.lens.accounts(accounts)]
-        self._views = self._beside.ahead([quick])
-        return Reads(self._views, bool(boards), tuple(accounts))
+        answers.ask([self.lens.signals, *boards, *self.lens.accounts(accounts)])
+        return Reads(answers, bool(boards), tuple(accounts))
 
     def _expect(self, transaction: Transaction) -> None:
         """What a transaction may do to the boards."""
@@ -214,14 +225,15 @@ class Pool:
         elif expiry := read(int.from_bytes(word, "big")):
             self._boards.touch(expiry)
 
-    def _look(self, number: int, reads: Reads, statement: Statement) -> Looked:
+    def _look(self, number: int, reads: Reads, past: Past) -> Looked:
         lens = self.lens
         signals, *views = reads.answers.take()
         fresh = lens.boards_of(views.pop(0)) if reads.boards else ()
         known = {"block": number, **lens.signals_of(signals)}
         known["expiries"] = self._boards.stated(fresh, known["open"])
         states = lens.accounts_of(views)
-        return State(known, lens.stated, statement), dict(zip(reads.accounts, states, strict=True))
+        state = State(known, lens.stated, past.statement)
+        return state, dict(zip(reads.accounts, states, strict=True))
 
     def observe(self) -> Mapping[str, Any]:
         """The exact state of the pool now."""
@@ -265,8 +277,7 @@ class Pool:
     def restore(self, token: str) -> str:
         """Back to a snapshot, which stays valid under the returned token."""
         self._finish_views()
-        while self._statements:
-            self._statements.popleft().ask()
+        self._ask_past(0)
         self._past.finish()
         self.chain.revert(token)
         self._boards.forget()

@@ -117,6 +117,11 @@ class Mined(Protocol):
         """Exact states of the accounts that were asked for."""
         ...
 
+    @property
+    def late(self) -> Callable[[], Mapping[str, Mapping[str, Any]]]:
+        """Exact states of those that could wait; to be called once, after two more blocks."""
+        ...
+
 
 class Port(Protocol):
     """Drives a pool block by block."""
@@ -124,6 +129,11 @@ class Port(Protocol):
     @property
     def encode(self) -> Callable[[Order, str], Any]:
         """Order and sender -> a transaction, or None when this pool has no such action."""
+        ...
+
+    @property
+    def margin(self) -> Mapping[str, float]:
+        """MarginParams as floats; empty where the pool's margin follows other rules."""
         ...
 
     def admit(self, addresses: Sequence[str]) -> None:
@@ -136,10 +146,12 @@ class Port(Protocol):
         transactions: Sequence[Any],
         accounts: Sequence[str] = (),
         *,
+        late: Sequence[str] = (),
         meanwhile: Callable[[], None] | None = None,
     ) -> Mined:
         """Mines ``transactions`` in exactly their order at ``time``; reads pool and accounts.
 
+        ``late``: accounts whose state after the block before this one is known two blocks later.
         ``meanwhile`` runs while the chain works; it may look at what earlier calls returned.
         """
         ...

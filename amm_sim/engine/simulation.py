@@ -23,12 +23,16 @@ from amm_sim.engine.port import Log, Mined, Port
 from amm_sim.engine.port import Outcome as Executed
 from amm_sim.engine.recorder import Recorder
 from amm_sim.engine.scribe import Scribe
-from amm_sim.engine.watch import Watch
+from amm_sim.engine.watch import Moment, Watch
 from amm_sim.errors import AmmSimError
 from amm_sim.types import Outcome, PendingView, PoolView, Read, Seen, Status, Truth
 
 DIGEST_EVERY = 100
-BEHIND = 3
+LATE = 2
+"""Blocks after which accounts are known that could wait."""
+BEHIND = LATE + 1
+NAMES = ("account", "from", "to")
+"""Arguments of events that name accounts."""
 """Blocks that wait to be written down, the one that is mined included: what the pool was worth
 after them is not asked for yet, or not known."""
 
@@ -113,7 +117,11 @@ class Simulation:
         self._sequence = 0
         self._by_address = {actor.address: actor for actor in self.actors}
         self._watched = any(actor.reads(Read.SHORTS) for actor in self.actors)
-        self._watch = Watch(self._watched)
+        self._watch = Watch(self._watched, port.margin)
+        self._late: list[str] = []
+        """Accounts of the head that can wait."""
+        self._heads: deque[tuple[Mined, Moment]] = deque()
+        """The last blocks, of which some accounts are not read yet."""
         self._later: deque[list[Callable[[], None]]] = deque()
         """What is to be written down, by block."""
         port.admit([actor.address for actor in self.actors])
@@ -166,7 +174,7 @@ class Simulation:
     # ------------------------------------------------------------------ agents
 
     def _wake(self, moment: int, actor: Actor) -> None:
-        for order in actor.agent.act(self._seen(moment, actor), actor.rng):
+        for order in actor.act(self._seen(moment, actor)):
             self._sequence += 1
             arrival = moment + actor.agent.latency + order.delay
             tip = actor.bid.tip if order.tip is None else order.tip
@@ -194,18 +202,18 @@ class Simulation:
         woken = self.clock.peek(time + self.block_seconds)
         return {actor.address: None for actor in woken if actor.reads(Read.OWN)}
 
-    def _wanted(self, time: int, plan: Plan, asked: Mapping[str, None]) -> list[str]:
-        """Accounts to read with a block: what is due, and whom its orders are bound to change.
+    def _wanted(self, plan: Plan, asked: Mapping[str, None]) -> list[str]:
+        """Accounts to read with a block: what is due, who asks, and whom its orders aim at.
 
         What else the block makes due is read right after it.
         """
-        spot = self.view.spot if self.index > 0 else 0.0
-        wanted = dict.fromkeys(self._watch.due(time, spot, asked))
+        wanted = dict.fromkeys(self._watch.due(asked))
         for item in plan.included:
-            for address in (item.actor.address, getattr(item.order, "account", None)):
-                owner = self._by_address.get(address) if address else None
-                if owner and owner.reads(Read.OWN) and (self._watched or address in asked):
-                    wanted[owner.address] = None
+            if item.actor.address in asked:
+                wanted[item.actor.address] = None
+            target = getattr(item.order, "account", None)
+            if self._watched and target in self._by_address:
+                wanted[target] = None
         return list(wanted)
 
     # ------------------------------------------------------------------ blocks
@@ -215,10 +223,11 @@ class Simulation:
         encoded = [(item, encode(item.order, item.actor.address)) for item in plan.included]
         sent = [(item, transaction) for item, transaction in encoded if transaction is not None]
         asked = self._asked(time)
-        wanted = self._wanted(time, plan, asked)
+        wanted = self._wanted(plan, asked)
         calls = [transaction for _, transaction in sent]
         self._later.append([])
-        block = self.port.block(time, calls, wanted, meanwhile=partial(self.catch_up, BEHIND))
+        write = partial(self.catch_up, BEHIND)
+        block = self.port.block(time, calls, wanted, late=self._late, meanwhile=write)
         index = self.index
         self._later[-1].append(lambda: self._chain(block, index))
         for item, reason in plan.dropped:
@@ -260,7 +269,10 @@ class Simulation:
         else:
             self.progress.refusals[outcome.error] += 1
         if result is not None:
-            self._watch.touch(self._named(result))
+            for actor, events in self._named(result):
+                self._watch.touch(actor.address, events)
+                if actor is not item.actor:
+                    actor.disturb()
         self._note(Scribe.order, self.progress.transactions, item, outcome, result)
 
     def _note(self, what: Callable[..., None], *facts: Any) -> None:
@@ -269,28 +281,41 @@ class Simulation:
         if scribe is not None:
             self._later[-1].append(lambda: what(scribe, *facts))
 
-    def _named(self, result: Executed) -> list[str]:
-        """Actors whose account a transaction's events name."""
-        named: dict[str, None] = {}
+    def _named(self, result: Executed) -> list[tuple[Actor, list[Log]]]:
+        """Actors whose account a transaction's events name, and those events."""
+        named: dict[str, list[Log]] = {}
         for event in result.events:
-            for key in ("account", "from", "to"):
+            for key in NAMES:
                 address = event.args.get(key)
                 if address in self._by_address:
-                    named[address] = None
-        return list(named)
+                    named.setdefault(address, []).append(event)
+        return [(self._by_address[address], events) for address, events in named.items()]
 
     def _look(self, block: Mined, asked: Mapping[str, None]) -> None:
         """Takes in the accounts that were read with a block, and reads what the block made due."""
-        spot = self.view.spot
-        self._take_in(block, list(block.accounts.values()), spot)
-        read = self._watch.due(block.time, spot, asked)
-        due = [address for address in read if address not in block.accounts]
+        watch = self._watch
+        self._heads.append((block, watch.to(self.view)))
+        if len(self._heads) > LATE:
+            self._take_in_late(*self._heads.popleft())
+        self._take_in(block, list(block.accounts.values()))
+        due = [address for address in watch.due(asked) if address not in block.accounts]
         if due:
-            self._take_in(block, self.port.accounts(due), spot)
+            self._take_in(block, self.port.accounts(due))
+        self._late = watch.late(block.number)
 
-    def _take_in(self, block: Mined, states: Sequence[Mapping[str, Any]], spot: float) -> None:
-        self._watch.see([self.port.account_view(state) for state in states], block.time, spot)
+    def _take_in(self, block: Mined, states: Sequence[Mapping[str, Any]]) -> None:
+        self._watch.see([self.port.account_view(state) for state in states])
         self._note(Scribe.accounts, block, states)
+
+    def _take_in_late(self, block: Mined, moment: Moment) -> None:
+        """Accounts that could wait, unless something has happened to them since."""
+        states = block.late()
+        views = [self.port.account_view(state) for state in states.values()]
+        self._watch.see([v for v in views if self._watch.waits(v.address, block.number)], moment)
+        if self._scribe is not None and states:
+            note = partial(self._scribe.accounts, block, list(states.values()))
+            whole = len(self._later) <= LATE  # that block is written already
+            self._later[-1 if whole else -1 - LATE].insert(-1, note)
 
     def _finish(self, block: Mined) -> None:
         self.progress.done = self.index
@@ -298,6 +323,12 @@ class Simulation:
         self._note(lambda scribe: scribe.block(block, truth, price, self._chain_digest.hex()))
         if self.on_block is not None:
             self.on_block(self.progress)
+
+    def disturb(self, address: str) -> None:
+        """Something outside of the run has changed an account."""
+        self._watch.touch(address)
+        if address in self._by_address:
+            self._by_address[address].disturb()
 
     def record_actors(self) -> None:
         """Writes the table of actors; call once, at the end."""
@@ -315,6 +346,10 @@ class Told(Sequence[dict[str, Any]]):
     @cached_property
     def _events(self) -> tuple[dict[str, Any], ...]:
         return tuple({"event": log.name, **log.floats} for log in self._logs)
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """Those of one name."""
+        return [{"event": name, **log.floats} for log in self._logs if log.name == name]
 
     def __len__(self) -> int:
         return len(self._logs)
