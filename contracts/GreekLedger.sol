@@ -233,20 +233,15 @@ contract GreekLedger is IGreekLedger {
         return LedgerViews.vols(_entry(expiry));
     }
 
-    function volsAt(Timestamp expiry, uint256[] calldata strikeIndices)
-        external
-        view
-        returns (Wad[] memory strikes, Wad[] memory sigma)
-    {
+    function volsAt(Timestamp expiry, uint256 places, uint256 count) external view returns (uint256[] memory words) {
         LedgerStore.Entry storage e = _entry(expiry);
         bytes memory data = SSTORE2.read(e.data);
         int256 shift = e.shiftOf();
-        (strikes, sigma) = (new Wad[](strikeIndices.length), new Wad[](strikeIndices.length));
-        for (uint256 i; i < strikeIndices.length; ++i) {
-            uint256 k = strikeIndices[i];
+        words = new uint256[](count);
+        for (uint256 i; i < count; (++i, places >>= 8)) {
+            uint256 k = uint8(places);
             if (k >= LedgerStore.countOf(data)) revert UnknownSeries(seriesId(expiry, k, false));
-            strikes[i] = Wad.wrap(LedgerStore.strikeOf(data, k));
-            sigma[i] = e.volAt(k, shift);
+            words[i] = LedgerStore.strikeOf(data, k) << 128 | uint128(e.volAt(k, shift).raw());
         }
     }
 

@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
-import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {ILiquidationAuction} from "./interfaces/ILiquidationAuction.sol";
@@ -47,23 +46,39 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     IMarginEngine private immutable MARGIN;
     IOptionMarket private immutable MARKET;
     IInsuranceFund private immutable INSURANCE;
-    address private immutable PARAMS;
+    Wad private immutable START_PRICE;
+    Wad private immutable KINK_PRICE;
+    Wad private immutable END_PRICE;
+    Seconds private immutable FAST;
+    Seconds private immutable SLOW;
+    Wad private immutable PENALTY_SHARE;
+    Wad private immutable INSURANCE_PART;
+    Wad private immutable MIN_BOUNTY;
+    Wad private immutable DUST;
+    Seconds private immutable BOUNTY_TIME;
+    Wad private immutable CLOSE_VOL_FACTOR;
 
     mapping(address => Slot) private _auctions;
     uint256 public liveInsolvent;
 
-    constructor(Addresses memory book, AuctionParams memory params_) {
-        ParamBounds.check(params_);
+    constructor(Addresses memory book, AuctionParams memory p) {
+        ParamBounds.check(p);
         UNIT = TokenUnits.unitOf(ERC20(book.quote).decimals());
         ORACLE = IOracleGuard(book.oracle);
         MARGIN = IMarginEngine(book.margin);
         MARKET = IOptionMarket(book.market);
         INSURANCE = IInsuranceFund(book.insurance);
-        PARAMS = SSTORE2.write(abi.encode(params_));
+        (START_PRICE, KINK_PRICE, END_PRICE) = (p.startPrice, p.kinkPrice, p.endPrice);
+        (FAST, SLOW, BOUNTY_TIME) = (p.fast, p.slow, p.bountyTime);
+        (PENALTY_SHARE, INSURANCE_PART) = (p.penaltyShare, p.insurancePart);
+        (MIN_BOUNTY, DUST, CLOSE_VOL_FACTOR) = (p.minBounty, p.dust, p.closeVolFactor);
     }
 
-    function params() public view returns (AuctionParams memory) {
-        return abi.decode(SSTORE2.read(PARAMS), (AuctionParams));
+    function params() public view returns (AuctionParams memory p) {
+        (p.startPrice, p.kinkPrice, p.endPrice) = (START_PRICE, KINK_PRICE, END_PRICE);
+        (p.fast, p.slow, p.bountyTime) = (FAST, SLOW, BOUNTY_TIME);
+        (p.penaltyShare, p.insurancePart) = (PENALTY_SHARE, INSURANCE_PART);
+        (p.minBounty, p.dust, p.closeVolFactor) = (MIN_BOUNTY, DUST, CLOSE_VOL_FACTOR);
     }
 
     function auctionOf(address account) public view returns (Auction memory) {
@@ -86,6 +101,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         bool insolvent = params().isInsolvent(AuctionMath.worth(m, seen.low), Wad.wrap(0));
         _put(account, Auction(blockTime(), insolvent, a.nonce + 1, Wad.wrap(0)));
         if (insolvent) ++liveInsolvent;
+        MARKET.touch(account);
         emit AuctionStarted(account, m.equity, m.maintenanceMargin, insolvent);
     }
 
@@ -96,6 +112,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         if (a.insolvent || !params().isInsolvent(worth, a.received)) revert AuctionLive(account);
         (a.insolvent, a.startedAt) = (true, blockTime());
         _put(account, a);
+        MARKET.touch(account);
         _countTurn(account, m.equity);
     }
 
@@ -112,10 +129,13 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     }
 
     function _end(address account, bool healthy) private {
-        Auction memory a = auctionOf(account);
+        _close(account, auctionOf(account));
+        emit AuctionEnded(account, healthy);
+    }
+
+    function _close(address account, Auction memory a) private {
         if (a.insolvent) --liveInsolvent;
         _put(account, Auction(NONE, false, a.nonce, Wad.wrap(0)));
-        emit AuctionEnded(account, healthy);
     }
 
     // ------------------------------------------------------------ bids
@@ -129,10 +149,10 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         if (b.fraction.isZero()) revert NothingToFill(account);
         if (b.payment > limit) revert PriceAboveLimit(b.payment, limit);
         if (c.turned) _countTurn(account, c.margin.equity);
-        _store(account, c, b);
+        _store(account, c.auction, b);
         _fill(account, c, b);
         emit BidFilled(account, msg.sender, b.fraction, b.payment, b.penalty, b.insolvent);
-        if (b.fraction >= b.maxFraction) _end(account, true);
+        if (b.fraction >= b.maxFraction) emit AuctionEnded(account, true);
     }
 
     function preview(address account, Wad fraction) external view returns (BidPreview memory) {
@@ -145,8 +165,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         c.auction = auctionOf(account);
         if (!_isLive(c.auction)) revert NoAuction(account);
         c.p = params();
-        (Wad balance, Wad units) = MARKET.fundsOf(account);
-        c.margin = MARGIN.marginFor(MARKET.legsOf(account), balance, units, c.spot);
+        c.margin = MARGIN.marginAt(account, c.spot);
         c.worth = AuctionMath.worth(c.margin, seen.low);
         c.turned = !c.auction.insolvent && c.p.isInsolvent(c.worth, c.auction.received);
         if (c.turned) (c.auction.insolvent, c.auction.startedAt) = (true, blockTime());
@@ -184,15 +203,15 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         b.penalty = Wad.wrap(profit.mulDown(c.p.penaltyShare).raw().floorUnit(UNIT));
     }
 
-    function _store(address account, Case memory c, BidPreview memory b) private {
-        ++c.auction.nonce;
-        c.auction.received = c.auction.received + b.payment.positive();
-        _put(account, c.auction);
+    function _store(address account, Auction memory a, BidPreview memory b) private {
+        Auction memory next = Auction(a.startedAt, a.insolvent, a.nonce + 1, a.received + b.payment.positive());
+        if (b.fraction >= b.maxFraction) _close(account, next);
+        else _put(account, next);
     }
 
     /// @dev The solvent leg keeps what earlier bids paid in; the insolvent leg hands everything over.
     function _fill(address account, Case memory c, BidPreview memory b) private {
-        Wad keep = b.insolvent ? Wad.wrap(0) : c.auction.received - b.payment.positive();
+        Wad keep = b.insolvent ? Wad.wrap(0) : c.auction.received;
         if (b.insolvent && !b.payment.isZeroS()) INSURANCE.payBounty(address(MARKET), b.payment.absS());
         Wad insured = Wad.wrap(b.penalty.mulDown(c.p.insurancePart).raw().floorUnit(UNIT));
         MARKET.moveSlice(account, msg.sender, b.fraction, keep, b.payment, insured, b.penalty - insured, c.spot);

@@ -2,14 +2,18 @@
 pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {LibBit} from "solady/utils/LibBit.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
 import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
 import {IOptionMarket} from "./interfaces/IOptionMarket.sol";
 import {IOracleGuard} from "./interfaces/IOracleGuard.sol";
+import {Black76} from "./libraries/Black76.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
 import {Marks} from "./libraries/Marks.sol";
+import {Packing} from "./libraries/Packing.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {StressMath} from "./libraries/StressMath.sol";
+import {VolShock} from "./libraries/VolShock.sol";
 import {MarginParams} from "./types/Params.sol";
 import {Addresses, Leg, MarginView, OracleView} from "./types/Types.sol";
 import {ONE, SWad, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
@@ -87,8 +91,12 @@ contract MarginEngine is IMarginEngine {
     // ------------------------------------------------------------ requirements
 
     function marginOf(address account) external view returns (MarginView memory) {
-        (Wad balance, Wad units) = MARKET.fundsOf(account);
-        return _margin(MARKET.legsOf(account), balance, units, ORACLE.read().price);
+        return marginAt(account, ORACLE.read().price);
+    }
+
+    function marginAt(address account, Wad spot) public view returns (MarginView memory) {
+        (Leg[] memory legs, Wad balance, Wad units) = MARKET.accountOf(account);
+        return _margin(legs, balance, units, spot);
     }
 
     function marginFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
@@ -101,8 +109,7 @@ contract MarginEngine is IMarginEngine {
 
     function liquidatable(address account) external view returns (bool below, MarginView memory state) {
         OracleView memory seen = ORACLE.read();
-        Leg[] memory legs = MARKET.legsOf(account);
-        (Wad balance, Wad units) = MARKET.fundsOf(account);
+        (Leg[] memory legs, Wad balance, Wad units) = MARKET.accountOf(account);
         state = _margin(legs, balance, units, seen.price);
         below = !OFF && _below(state);
         if (below && seen.low < seen.price) below = _below(_margin(legs, balance, units, seen.low));
@@ -114,31 +121,52 @@ contract MarginEngine is IMarginEngine {
         view
         returns (Wad current, Wad[8] memory nodes)
     {
-        (, current, nodes) = _assess(legs, balance, units, spot, spot, false);
+        int256 owed;
+        int256[8] memory owedAt;
+        (owed, owedAt) = _owed(legs, balance, units, spot);
+        current = SWad.wrap(owed).positive();
+        for (uint256 i; i < 8; ++i) {
+            nodes[i] = SWad.wrap(owedAt[i]).positive();
+        }
+    }
+
+    function exposureWords(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
+        external
+        view
+        returns (uint256[2] memory)
+    {
+        (int256 owed, int256[8] memory nodes) = _owed(legs, balance, units, spot);
+        return Packing.exposure(owed, nodes);
+    }
+
+    function _owed(Leg[] memory legs, Wad balance, Wad units, Wad spot)
+        private
+        view
+        returns (int256, int256[8] memory)
+    {
+        Sum memory sum = _sum(legs, units, spot, spot);
+        _addMarks(sum);
+        return _uncovered(sum, balance);
     }
 
     function assess(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
         external
         view
-        returns (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes)
+        returns (bool ok, SWad equity, Wad required, uint256[2] memory exposure)
     {
-        Wad low = units.isZero() ? spot : ORACLE.read().low.minWad(spot);
-        (state, current, nodes) = _assess(legs, balance, units, spot, low, !OFF);
-        ok = OFF || _shortLegs(legs) == 0 || state.equity >= state.initialMargin.signed();
-    }
-
-    function _assess(Leg[] memory legs, Wad balance, Wad units, Wad spot, Wad low, bool margins)
-        private
-        view
-        returns (MarginView memory state, Wad current, Wad[8] memory nodes)
-    {
-        Sum memory sum = _sum(legs, units, spot, low, margins);
-        state = _view(sum, balance);
-        (current, nodes) = _exposure(sum, balance);
+        Sum memory sum = _sum(legs, units, spot, units.isZero() ? spot : ORACLE.read().low.minWad(spot));
+        _addMargin(sum);
+        MarginView memory state = _view(sum, balance);
+        (equity, required) = (state.equity, state.initialMargin);
+        ok = OFF || sum.shorts == 0 || equity >= required.signed();
+        (int256 owed, int256[8] memory nodes) = _uncovered(sum, balance);
+        exposure = Packing.exposure(owed, nodes);
     }
 
     function _margin(Leg[] memory legs, Wad balance, Wad units, Wad spot) private view returns (MarginView memory) {
-        return _view(_sum(legs, units, spot, spot, !OFF), balance);
+        Sum memory sum = _sum(legs, units, spot, spot);
+        _addMargin(sum);
+        return _view(sum, balance);
     }
 
     function _below(MarginView memory state) private pure returns (bool) {
@@ -157,60 +185,40 @@ contract MarginEngine is IMarginEngine {
         state.charge = charge + charge.mulUp(BUFFER);
     }
 
-    /// @dev The nodes are priced only if the collateral might not cover one of them.
-    function _exposure(Sum memory sum, Wad balance) private pure returns (Wad current, Wad[8] memory nodes) {
+    /// @dev Debts less collateral; zero and less is nothing. The nodes are priced only if the collateral might not cover
+    /// one of them.
+    function _uncovered(Sum memory sum, Wad balance) private pure returns (int256 current, int256[8] memory nodes) {
         int256 cover = balance.signed().rawS();
         int256 pledge = int256(sum.pledge);
-        current = SWad.wrap(sum.mark - cover - pledge).positive();
+        current = sum.mark - cover - pledge;
         if (sum.shorts == 0) return (current, nodes);
-        StressMath.State[] memory states = _stressStates(sum);
-        if (_covered(sum, states, balance.raw() + sum.pledge * LEAST_PERCENT / 100)) return (current, nodes);
-        int256[8] memory debts;
-        for (uint256 i; i < sum.count; ++i) {
-            _addNodes(debts, sum.groups[i].nodeDebts(states[i]));
-        }
+        if (_covered(sum, balance.raw() + sum.pledge * LEAST_PERCENT / 100)) return (current, nodes);
+        cover -= sum.fixed_;
         for (uint256 i; i < 8; ++i) {
-            int256 held = cover + pledge * int256(StressMath.percent(i)) / 100;
-            nodes[i] = SWad.wrap(debts[i] + sum.fixed_ - held).positive();
+            nodes[i] = pledge == 0 ? -cover : -cover - pledge * int256(StressMath.percent(i)) / 100;
         }
-    }
-
-    function _stressStates(Sum memory sum) private pure returns (StressMath.State[] memory states) {
-        states = new StressMath.State[](sum.count);
         for (uint256 i; i < sum.count; ++i) {
-            states[i] = StressMath.stateOf(sum.groups[i].spot, sum.groups[i].secondsLeft);
+            sum.groups[i].addNodeDebts(nodes);
         }
     }
 
-    function _covered(Sum memory sum, StressMath.State[] memory states, uint256 least) private pure returns (bool) {
+    function _covered(Sum memory sum, uint256 least) private pure returns (bool) {
         uint256 bound = SWad.wrap(sum.fixed_).positive().raw();
         for (uint256 i; i < sum.count; ++i) {
-            bound += sum.groups[i].nodeBound(states[i]);
+            bound += sum.groups[i].nodeBound();
         }
         return bound <= least;
-    }
-
-    function _addNodes(int256[8] memory sum, int256[8] memory debts) private pure {
-        for (uint256 i; i < 8; ++i) {
-            sum[i] += debts[i];
-        }
     }
 
     // ------------------------------------------------------------ sums over expiries
 
     /// @dev low: what a unit of underlying is worth.
-    function _sum(Leg[] memory legs, Wad units, Wad spot, Wad low, bool margins)
-        private
-        view
-        returns (Sum memory sum)
-    {
+    function _sum(Leg[] memory legs, Wad units, Wad spot, Wad low) private view returns (Sum memory sum) {
         sum.shorts = _shortLegs(legs);
         sum.groups = new MarginMath.Group[](legs.length);
         _addGroups(sum, legs, spot);
         if (!units.isZero()) _addUnits(sum, units, spot, low);
-        if (margins && sum.shorts != 0) _addRequirements(sum, params());
-        else _addMarks(sum);
-        sum.mark += sum.fixed_;
+        sum.mark = sum.fixed_;
     }
 
     function _addGroups(Sum memory sum, Leg[] memory legs, Wad spot) private view {
@@ -221,7 +229,7 @@ contract MarginEngine is IMarginEngine {
             uint256 members = _members(legs, i, expiry);
             seen |= members;
             if (_isSettled(legs[i].id, expiry)) _addSettled(sum, legs, members);
-            else sum.groups[sum.count++] = _group(legs, members, expiry, spot);
+            else _addGroup(sum, legs, members, expiry, spot);
         }
     }
 
@@ -253,7 +261,7 @@ contract MarginEngine is IMarginEngine {
         for (uint256 i = 1; i < sum.count; ++i) {
             MarginMath.Group memory g = sum.groups[i];
             uint256 k = i;
-            for (; k != 0 && sum.groups[k - 1].secondsLeft > g.secondsLeft; --k) {
+            for (; k != 0 && sum.groups[k - 1].state.secondsLeft > g.state.secondsLeft; --k) {
                 sum.groups[k] = sum.groups[k - 1];
             }
             sum.groups[k] = g;
@@ -264,11 +272,14 @@ contract MarginEngine is IMarginEngine {
         for (uint256 i; i < sum.count; ++i) {
             MarginMath.Group memory g = sum.groups[i];
             sum.mark += g.mark();
-            sum.credit += g.cover * g.spot / ONE;
+            sum.credit += g.cover * g.state.spot / ONE;
         }
     }
 
-    function _addRequirements(Sum memory sum, MarginParams memory p) private pure {
+    /// @dev Requirements where there are any, and marks.
+    function _addMargin(Sum memory sum) private view {
+        if (OFF || sum.shorts == 0) return _addMarks(sum);
+        MarginParams memory p = params();
         for (uint256 i; i < sum.count; ++i) {
             _addRequirement(sum, sum.groups[i].requirement(p));
         }
@@ -296,35 +307,35 @@ contract MarginEngine is IMarginEngine {
         (settled,) = MARKET.payoffOf(id);
     }
 
-    function _group(Leg[] memory legs, uint256 members, Timestamp expiry, Wad spot)
-        private
-        view
-        returns (MarginMath.Group memory g)
-    {
-        uint256 n = _count(members);
-        uint256[] memory indices = new uint256[](n);
-        (g.sizes, g.calls) = (new int256[](n), new bool[](n));
-        uint256 k;
-        for (uint256 i; i < legs.length; ++i) {
+    function _addGroup(Sum memory sum, Leg[] memory legs, uint256 members, Timestamp expiry, Wad spot) private view {
+        MarginMath.Group memory g = sum.groups[sum.count++];
+        g.legs = new MarginMath.Leg[](LibBit.popCount(members));
+        uint256 places; // of the strikes, a byte each
+        for ((uint256 i, uint256 k) = (0, 0); i < legs.length; ++i) {
             if (members >> i & 1 == 0) continue;
-            indices[k] = legs[i].id.strikeIndexOf();
-            g.sizes[k] = legs[i].size.rawS();
-            g.calls[k++] = legs[i].id.isCallOf();
+            places |= legs[i].id.strikeIndexOf() << 8 * k;
+            MarginMath.Leg memory leg = g.legs[k++];
+            (leg.size, leg.isCall) = (legs[i].size.rawS(), legs[i].id.isCallOf());
         }
-        (g.strikes, g.vols) = LEDGER.volsAt(expiry, indices);
-        g.spot = spot.maxWad(LEAST_SPOT).raw();
-        g.secondsLeft = expiry.since(blockTime());
+        g.state.spot = spot.maxWad(LEAST_SPOT).raw();
+        g.state.secondsLeft = expiry.since(blockTime());
+        g.state.rootTime = Black76.sqrtYears(g.state.secondsLeft);
+        if (sum.shorts != 0) g.state.scale = VolShock.scale(g.state.secondsLeft);
+        _addVols(g, expiry, places);
+    }
+
+    function _addVols(MarginMath.Group memory g, Timestamp expiry, uint256 places) private view {
+        uint256[] memory words = LEDGER.volsAt(expiry, places, g.legs.length);
+        for (uint256 k; k < words.length; ++k) {
+            MarginMath.Leg memory leg = g.legs[k];
+            (leg.strike, leg.vol) = (words[k] >> 128, uint128(words[k]));
+            leg.ln = Black76.lnRatio(g.state.spot, leg.strike);
+        }
     }
 
     function _members(Leg[] memory legs, uint256 from, Timestamp expiry) private pure returns (uint256 members) {
         for (uint256 i = from; i < legs.length; ++i) {
             if (legs[i].id.expiryOf() == expiry) members |= 1 << i;
-        }
-    }
-
-    function _count(uint256 bits) private pure returns (uint256 n) {
-        for (; bits != 0; bits &= bits - 1) {
-            ++n;
         }
     }
 

@@ -49,7 +49,7 @@ abstract contract MarketChecks is World, Tally {
     }
 
     function _units(address who) internal view returns (Wad units) {
-        (, units) = market.fundsOf(who);
+        (,, units) = market.accountOf(who);
     }
 
     /// Q-1: legs, open interest and the ledger's net agree, series by series.

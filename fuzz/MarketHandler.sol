@@ -194,7 +194,7 @@ contract MarketHandler is MarketChecks {
         (bool ok,) = attempt("auction.closeInsolvent", KEEPER, address(auction), data);
         if (!ok) return;
         check(market.legsOf(a).length == 0, "closed");
-        (Wad left, Wad units) = market.fundsOf(a);
+        (, Wad left, Wad units) = market.accountOf(a);
         check(left.isZero() && units.isZero() || insurance.balance().raw() == fund, "S-2: the fund paid first");
     }
 

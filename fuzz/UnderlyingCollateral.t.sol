@@ -34,7 +34,7 @@ abstract contract UnderlyingBase is MarketBase {
     }
 
     function unitsOf(address who) internal view returns (uint256 units) {
-        (, Wad held) = market.fundsOf(who);
+        (,, Wad held) = market.accountOf(who);
         eq(collateral.unitsOf(who), held.raw(), "the market asks whenever there is something");
         return held.raw();
     }
@@ -136,13 +136,14 @@ contract UnderlyingCollateralTest is UnderlyingBase {
         pledge(CAROL, 1e18);
         Leg[] memory legs = new Leg[](1);
         legs[0] = Leg(put(week, 2), SWad.wrap(-1e18));
-        (, MarginView memory exact,,) = margin.assess(legs, _w(0), _w(1e18), _w(SPOT));
+        (, SWad exact,,) = margin.assess(legs, _w(0), _w(1e18), _w(SPOT));
+        SWad mark = margin.marginFor(legs, _w(0), _w(1e18), _w(SPOT)).mark;
         pull.post(PULL_ID, int64(uint64(SPOT / 1e10)), 5e8, -8, block.timestamp);
         uint256 low = oracle.read().low.raw();
         check(low < SPOT, "a band");
-        (, MarginView memory wide,,) = margin.assess(legs, _w(0), _w(1e18), _w(SPOT));
-        eq(exact.credit, 1600e18, "at the price");
-        near(int256(wide.credit.raw()), int256(low * 8 / 10), 2, "at the low side");
+        (, SWad wide,,) = margin.assess(legs, _w(0), _w(1e18), _w(SPOT));
+        eq((exact + mark).positive(), 1600e18, "at the price");
+        near((wide + mark).rawS(), int256(low * 8 / 10), 2, "at the low side");
     }
 
     // ------------------------------------------------------------ covered calls

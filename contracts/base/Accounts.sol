@@ -13,7 +13,7 @@ import {IOracleGuard} from "../interfaces/IOracleGuard.sol";
 import {IUnderlyingCollateral} from "../interfaces/IUnderlyingCollateral.sol";
 import {Packing} from "../libraries/Packing.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
-import {Addresses, Leg, MarginView, Mode, OracleView} from "../types/Types.sol";
+import {Addresses, Leg, Mode, OracleView} from "../types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad, seriesId} from "../types/Units.sol";
 
 /// Balances, legs, open interest, exposures, and the token movements behind them.
@@ -36,8 +36,8 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         int40 deltaCents; // dollar delta that it added in that block, in cents
     }
 
-    /// Ends the list of an expiry's participants.
-    address internal constant END = address(1);
+    /// @dev Beyond every account's index.
+    uint256 internal constant END = type(uint32).max;
 
     address internal immutable QUOTE;
     uint256 internal immutable UNIT;
@@ -51,15 +51,15 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     mapping(address => Account) internal _accounts;
     mapping(address => mapping(uint256 => uint256)) internal _legs;
     mapping(uint256 => uint256) internal _interest; // by strike
-    /// Participants of an expiry as a linked list that starts at the zero address.
-    mapping(Timestamp => mapping(address => address)) internal _next;
+    /// Participants of an expiry, a bit each at the account's index.
+    mapping(Timestamp => mapping(uint256 => uint256)) internal _participants;
     mapping(address => uint256[2]) private _exposures;
-    uint256[2] internal _uncovered;
+    uint256[2] internal _uncovered = [Packing.IN_USE, Packing.IN_USE]; // never zero: a first debt then costs no new slot
     /// Tokens in custody here, gifts apart; the next two are parts of them that wait to be handed over. Wads.
     uint256 internal _held;
     int128 private _vaults; // the vault's; negative: it owes them
     uint128 private _insurers; // the insurance fund's
-    address[] private _list;
+    address[] internal _list;
 
     constructor(Addresses memory book, Wad maxLegs) {
         QUOTE = book.quote;
@@ -82,9 +82,9 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         return Wad.wrap(_accounts[account].balance);
     }
 
-    function fundsOf(address account) external view returns (Wad, Wad) {
-        Account memory a = _accounts[account];
-        return (Wad.wrap(a.balance), _unitsOf(account, a.pledged));
+    function accountOf(address account) external view returns (Leg[] memory, Wad, Wad) {
+        Account storage a = _accounts[account];
+        return (_legsOf(account), Wad.wrap(a.balance), _unitsOf(account, a.pledged));
     }
 
     function legsOf(address account) external view returns (Leg[] memory) {
@@ -189,11 +189,11 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     }
 
     function _join(address account, Timestamp expiry) private {
-        mapping(address => address) storage next = _next[expiry];
-        if (next[account] != address(0)) return;
-        address head = next[address(0)];
-        next[account] = head == address(0) ? END : head;
-        next[address(0)] = account;
+        _enlist(account);
+        uint256 index = _accounts[account].index;
+        uint256 word = _participants[expiry][index >> 8];
+        uint256 bit = 1 << (index & 255);
+        if (word & bit == 0) _participants[expiry][index >> 8] = word | bit;
     }
 
     // ------------------------------------------------------------ underlying
@@ -247,19 +247,21 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     function _touch(address account, Wad spot) internal {
         Account memory a = _accounts[account];
         if (a.shorts == 0) return _cover(account, a.exposed);
-        (Wad current, Wad[8] memory nodes) =
-            MARGIN.exposureFor(_legsOf(account), Wad.wrap(a.balance), _unitsOf(account, a.pledged), spot);
-        _setExposure(account, a.exposed, current, nodes);
+        _setExposure(
+            account,
+            a.exposed,
+            MARGIN.exposureWords(_legsOf(account), Wad.wrap(a.balance), _unitsOf(account, a.pledged), spot)
+        );
     }
 
     /// @dev The same for an account that must meet its initial margin.
     function _requireInitial(address account, Wad spot) internal {
         Account memory a = _accounts[account];
         if (a.shorts == 0) return _cover(account, a.exposed);
-        (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes) =
+        (bool ok, SWad equity, Wad required, uint256[2] memory words) =
             MARGIN.assess(_legsOf(account), Wad.wrap(a.balance), _unitsOf(account, a.pledged), spot);
-        if (!ok) revert InsufficientMargin(state.equity, state.initialMargin);
-        _setExposure(account, a.exposed, current, nodes);
+        if (!ok) revert InsufficientMargin(equity, required);
+        _setExposure(account, a.exposed, words);
     }
 
     /// @dev Without shorts there is nothing to cover.
@@ -267,8 +269,7 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
         if (exposed) _expose(account, [uint256(0), 0]);
     }
 
-    function _setExposure(address account, bool exposed, Wad current, Wad[8] memory nodes) private {
-        uint256[2] memory words = Packing.exposure(current, nodes);
+    function _setExposure(address account, bool exposed, uint256[2] memory words) private {
         if (exposed || words[0] | words[1] != 0) _expose(account, words);
     }
 

@@ -31,11 +31,8 @@ abstract contract Liquidation is Settlement {
         _enlist(to);
         _moveLegs(from, to, fraction.raw());
         uint256 moved = _movable(from, fraction, keep);
-        _debit(from, moved);
-        _credit(to, moved);
         if (_accounts[from].pledged) _moveUnits(from, to, fraction);
-        _movePayment(from, to, payment.rawS());
-        _debit(to, toInsurance.raw() + toVault.raw());
+        _moveMoney(from, to, moved, payment.rawS(), toInsurance.raw() + toVault.raw());
         _toInsurance(toInsurance.raw());
         _toVault(toVault.raw());
         _touch(from, spot);
@@ -92,11 +89,15 @@ abstract contract Liquidation is Settlement {
     }
 
     /// @dev A negative payment has already arrived in this contract's custody.
-    function _movePayment(address from, address to, int256 payment) private {
+    function _moveMoney(address from, address to, uint256 moved, int256 payment, uint256 penalty) private {
         if (payment < 0) _held += uint256(-payment);
-        if (payment < 0) return _credit(to, uint256(-payment));
-        _debit(to, uint256(payment));
-        _credit(from, uint256(payment));
+        _addMoney(from, (payment > 0 ? payment : int256(0)) - int256(moved));
+        _addMoney(to, int256(moved) - payment - int256(penalty));
+    }
+
+    function _addMoney(address account, int256 amount) private {
+        if (amount < 0) _debit(account, uint256(-amount));
+        else _credit(account, uint256(amount));
     }
 
     /// @dev Takes the legs out of the book; what they were worth in it, + the account owed.

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {LibBit} from "solady/utils/LibBit.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {ICircuitBreaker} from "../interfaces/ICircuitBreaker.sol";
@@ -26,7 +27,7 @@ abstract contract Settlement is Accounts {
         bool swept; // every debtor has paid
         bool done;
         address strikes; // data contract
-        address cursor; // next participant, 0 = start of the list
+        uint32 cursor; // the accounts below this index are dealt with
         uint128 claims; // net of creditors
         uint128 payable_; // what creditors still receive
         uint128 debts; // net of debtors
@@ -78,23 +79,30 @@ abstract contract Settlement is Accounts {
         Wad[] memory strikes = abi.decode(SSTORE2.read(s.strikes), (Wad[]));
         OracleView memory seen = _look();
         Wad low = seen.confidence.isZero() ? Wad.wrap(s.price) : seen.low;
-        address account = _resume(expiry, s);
+        uint256 index = s.cursor;
         uint256 collected;
-        for (; left != 0 && account != END; --left) {
+        for ((index, left) = _seek(expiry, index, left); left != 0 && index != END;) {
+            address account = _list[index - 1];
             collected += _collectFrom(account, expiry, s, strikes, low);
             _touch(account, seen.price);
-            account = _next[expiry][account];
+            (index, left) = _seek(expiry, index + 1, left - 1);
         }
-        s.cursor = account;
+        s.cursor = uint32(index);
         _toVault(collected);
-        if (account == END) _snapshot(expiry, s);
+        if (index == END) _snapshot(expiry, s);
         return left;
     }
 
-    function _resume(Timestamp expiry, Settled storage s) private view returns (address account) {
-        account = s.cursor;
-        if (account == address(0)) account = _next[expiry][address(0)];
-        if (account == address(0)) account = END;
+    /// @dev The first participant from `index` on, or END. Going on to another 256 accounts counts as one.
+    function _seek(Timestamp expiry, uint256 index, uint256 left) private view returns (uint256, uint256) {
+        uint256 count = _list.length;
+        for (; index <= count; --left) {
+            uint256 rest = _participants[expiry][index >> 8] >> (index & 255);
+            if (rest != 0) return (index + LibBit.ffs(rest), left);
+            index = (index | 255) + 1;
+            if (left == 0 || index > count) break;
+        }
+        return (index > count ? END : index, left);
     }
 
     /// @dev What the balance does not pay the pool takes in underlying, at `low`: the low side of the oracle's band or,
@@ -154,29 +162,30 @@ abstract contract Settlement is Accounts {
         s.payable_ = uint128(Wad.wrap(s.claims).mulUp(scale).raw());
         _settledLongs -= s.claims - s.payable_;
         s.swept = true;
-        s.cursor = address(0);
+        s.cursor = 0;
         emit ShortsSwept(expiry, Wad.wrap(s.claims), Wad.wrap(s.debts), Wad.wrap(s.collected), scale);
         if (s.claims == 0) _finish(expiry, s);
     }
 
     /// @dev Second pass: creditors are paid as far as the vault's cash goes; the sweep continues when more comes in.
     function _pay(Timestamp expiry, Settled storage s, uint256 left) private {
-        address account = _resume(expiry, s);
+        uint256 index = s.cursor;
         uint256 cash = VAULT.cash().raw();
         uint256 sum;
-        for (; left != 0 && account != END; --left) {
+        for ((index, left) = _seek(expiry, index, left); left != 0 && index != END;) {
+            address account = _list[index - 1];
             uint256 paid = (_claims[expiry][account] * s.scale / ONE).floorUnit(UNIT);
             if (sum + paid > cash) cash += _drawInsurance(sum + paid - cash);
             if (sum + paid > cash) break;
             sum += paid;
             _payClaim(account, expiry, paid);
-            account = _next[expiry][account];
+            (index, left) = _seek(expiry, index + 1, left - 1);
         }
-        s.cursor = account;
+        s.cursor = uint32(index);
         s.payable_ -= uint128(sum);
         _settledLongs -= uint128(sum);
         _fromVault(sum);
-        if (account == END) _finish(expiry, s);
+        if (index == END) _finish(expiry, s);
     }
 
     function _payClaim(address account, Timestamp expiry, uint256 paid) private {

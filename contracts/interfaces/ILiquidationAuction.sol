@@ -29,7 +29,7 @@ interface ILiquidationAuction {
     function params() external view returns (AuctionParams memory);
 
     /// @notice Starts the auction of an account below maintenance, or turns a live one insolvent when a bid is no
-    /// longer worth the least bounty. Anyone.
+    /// longer worth the least bounty. Either shows the pool what the account cannot pay (IOptionMarket.touch). Anyone.
     function start(address account) external;
 
     /// @notice Takes up to `fraction` of the account. `limit` bounds the signed payment; `expectedNonce` guards

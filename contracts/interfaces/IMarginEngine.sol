@@ -18,6 +18,9 @@ interface IMarginEngine {
     /// @notice Requirements of an account of the market at the oracle price.
     function marginOf(address account) external view returns (MarginView memory);
 
+    /// @notice The same at a given spot.
+    function marginAt(address account, Wad spot) external view returns (MarginView memory);
+
     /// @notice The same for given legs, balance, units of underlying and spot.
     function marginFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
         external
@@ -34,13 +37,19 @@ interface IMarginEngine {
         view
         returns (Wad current, Wad[8] memory nodes);
 
-    /// @notice All that the market asks after a change of an account, in one pass: whether the account meets its
-    /// initial margin (always, when margin is off), its requirements, and its exposure as in `exposureFor`. Underlying
-    /// counts at the low side of the oracle's band here.
+    /// @notice The same as the market stores it: packed as in Packing.exposure.
+    function exposureWords(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
+        external
+        view
+        returns (uint256[2] memory exposure);
+
+    /// @notice All that the market asks after an account took on risk, in one pass: whether it meets its initial margin
+    /// (always, when margin is off), its equity and what that requires, and its exposure as in `exposureWords`.
+    /// Underlying counts at the low side of the oracle's band in the margin.
     function assess(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
         external
         view
-        returns (bool ok, MarginView memory state, Wad current, Wad[8] memory nodes);
+        returns (bool ok, SWad equity, Wad required, uint256[2] memory exposure);
 
     /// @notice What the pool charges for closing `legs` itself: shorts bought back at vol times `volFactor`, longs
     /// taken at vol divided by it; + the account pays.

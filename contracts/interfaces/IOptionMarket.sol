@@ -120,8 +120,8 @@ interface IOptionMarket {
 
     function balanceOf(address account) external view returns (Wad);
 
-    /// @notice Quote and underlying of an account.
-    function fundsOf(address account) external view returns (Wad balance, Wad units);
+    /// @notice Legs, quote and underlying of an account.
+    function accountOf(address account) external view returns (Leg[] memory legs, Wad balance, Wad units);
     function legsOf(address account) external view returns (Leg[] memory);
     function accountCount() external view returns (uint256);
     function accountAt(uint256 index) external view returns (address);

@@ -48,7 +48,8 @@ library LedgerRefresh {
         returns (Wad[8] memory out)
     {
         StressMath.State memory s = StressMath.stateOf(e.refSpotOf(), id.expiryOf().since(Timestamp.wrap(e.refTime)));
-        uint256[8] memory values = StressMath.calls(s, strike, e.volAt(id.strikeIndexOf(), e.refShiftOf()).raw());
+        uint256 sigma = e.volAt(id.strikeIndexOf(), e.refShiftOf()).raw();
+        uint256[8] memory values = StressMath.calls(s, strike, StressMath.lnOf(s, strike), sigma);
         if (!id.isCallOf()) StressMath.toPuts(values, e.refSpotOf(), strike);
         for (uint256 i; i < StressMath.NODES; ++i) {
             out[i] = Wad.wrap(values[i]);
@@ -79,7 +80,7 @@ library LedgerRefresh {
             BookMath.Strike memory k = x.strikes[i];
             if (k.q == 0) continue;
             uint256 sigma = (BookMath.sigmaAt(k, u) * ONE) >> 64;
-            StressMath.addCalls(nodes, StressMath.calls(s, k.strike, sigma), gap, 0, k.q);
+            StressMath.addCalls(nodes, StressMath.calls(s, k.strike, StressMath.lnOf(s, k.strike), sigma), gap, 0, k.q);
         }
         int256[2] memory none;
         StressMath.addPuts(nodes, spot, none, [x.puts, x.putStrikes]);

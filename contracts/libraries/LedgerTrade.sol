@@ -125,7 +125,7 @@ library LedgerTrade {
         StressMath.State memory s = StressMath.stateOf(e.refSpotOf(), deal.expiry.since(Timestamp.wrap(e.refTime)));
         gap = s.spot * gap / ONE;
         uint256 sigma = (BookMath.sigmaAt(k, e.refShiftOf()) * ONE) >> 64;
-        StressMath.addCalls(nodes, StressMath.calls(s, k.strike, sigma), gap, old, old + deal.lots);
+        StressMath.addCalls(nodes, StressMath.calls(s, k.strike, StressMath.lnOf(s, k.strike), sigma), gap, old, old + deal.lots);
         if (!deal.isCall) {
             int256[2] memory next = [x.puts + deal.lots, x.putStrikes + deal.lots * int256(k.strike)];
             StressMath.addPuts(nodes, s.spot, [x.puts, x.putStrikes], next);

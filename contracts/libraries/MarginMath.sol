@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {LibBit} from "solady/utils/LibBit.sol";
 import {MarginParams} from "../types/Params.sol";
 import {ONE, Wad} from "../types/Units.sol";
 import {Black76} from "./Black76.sol";
@@ -11,31 +12,32 @@ import {VolShock} from "./VolShock.sol";
 /// Scenario margin of the legs of one expiry. `debt` is what the legs owe in a state (shorts positive, longs
 /// negative), rounded up; a requirement is what the account needs above its debt of now. Wads throughout.
 library MarginMath {
+    struct Leg {
+        uint256 strike;
+        uint256 vol; // now
+        int256 size; // + long, - short
+        bool isCall;
+        int256 ln; // of spot over strike, Q96
+    }
+
     struct Group {
-        uint256 spot;
-        uint256 secondsLeft;
-        Wad[] strikes;
-        Wad[] vols; // of each leg now
-        int256[] sizes; // + long, - short
-        bool[] calls;
+        StressMath.State state; // now; its scale is set only where somebody is short
+        Leg[] legs;
         uint256 cover; // underlying that stands behind the legs, less the haircut where it covers no call
     }
 
-    /// @dev The nine spots of the states and their logarithms relative to spot, Q96.
-    struct Grid {
-        uint256[9] spots;
-        int256[9] lns;
-        uint256 root; // sqrt of the time left in years, Q96
-        Wad scale; // of the vol shocks
+    /// @dev What a group is sold and bought.
+    struct Shape {
+        uint256 contracts; // sold
+        uint256 shorts; // legs
+        int256 netCalls;
         uint256 states; // to be priced, one bit each
     }
 
-    struct Leg {
-        uint256 strike;
-        int256 size;
-        bool isCall;
-        int256 ln; // of spot over strike, Q96
-        uint256[3] totals; // total volatilities: flat, up, down; Q96
+    /// @dev The spots of the states that are priced and their logarithms relative to spot, Q96.
+    struct Grid {
+        uint256[9] spots;
+        int256[9] lns;
     }
 
     struct Requirement {
@@ -50,13 +52,13 @@ library MarginMath {
     uint256 private constant SPOTS = 9;
     uint256 private constant STATES = 27;
     uint256 private constant NOW = 9; // fourth spot, flat
-    uint256 private constant GRID_STATES = 21;
+    uint256 private constant GRID_SET = (1 << 21) - 1; // all but the tails
     uint256 private constant TAIL_DOWN = 22; // eighth spot, up
     uint256 private constant TAIL_UP = 25;
     /// @dev Sets of states, one bit each. A group without longs owes most with vol up; of calls (puts) alone, at the
     /// highest (lowest) spot of the grid. Now and the tails are in every set.
     uint256 private constant ALWAYS = 1 << NOW | 1 << TAIL_DOWN | 1 << TAIL_UP;
-    uint256 private constant EVERY = ALWAYS | (1 << GRID_STATES) - 1;
+    uint256 private constant EVERY = ALWAYS | GRID_SET;
     uint256 private constant VOL_UP = ALWAYS | 1 << 1 | 1 << 4 | 1 << 7 | 1 << 10 | 1 << 13 | 1 << 16 | 1 << 19;
     uint256 private constant LOWEST_UP = ALWAYS | 1 << 1;
     uint256 private constant HIGHEST_UP = ALWAYS | 1 << 19;
@@ -79,65 +81,102 @@ library MarginMath {
     /// @notice What the legs owe now.
     function mark(Group memory g) internal pure returns (int256) {
         int256 sum;
-        uint256 root = Black76.sqrtYears(g.secondsLeft);
-        for (uint256 i; i < g.sizes.length; ++i) {
-            int256 ln = Black76.lnRatio(g.spot, g.strikes[i].raw());
-            sum -= g.sizes[i] * _value(g.spot, g.strikes[i].raw(), ln, _total(g.vols[i], root), g.calls[i]);
+        for (uint256 i; i < g.legs.length; ++i) {
+            Leg memory leg = g.legs[i];
+            uint256 total = _total(leg.vol, g.state.rootTime);
+            sum -= leg.size * _value(g.state.spot, leg.strike, leg.ln, total, leg.isCall);
         }
         return _ceilWad(sum);
     }
 
     /// @notice An upper bound of the debt at any stress node: longs aside, every short leg where it is dearest.
-    function nodeBound(Group memory g, StressMath.State memory s) internal pure returns (uint256 bound) {
-        for (uint256 i; i < g.sizes.length; ++i) {
-            if (g.sizes[i] >= 0) continue;
-            uint256 most = StressMath.most(s, g.strikes[i].raw(), g.vols[i].raw(), g.calls[i]);
-            bound += FixedPointMathLib.fullMulDivUp(uint256(-g.sizes[i]), most, ONE);
+    function nodeBound(Group memory g) internal pure returns (uint256 bound) {
+        for (uint256 i; i < g.legs.length; ++i) {
+            Leg memory leg = g.legs[i];
+            if (leg.size >= 0) continue;
+            uint256 most = StressMath.most(g.state, leg.strike, leg.ln, leg.vol, leg.isCall);
+            bound += FixedPointMathLib.fullMulDivUp(uint256(-leg.size), most, ONE);
         }
     }
 
-    /// @notice Debts at the ledger's eight stress nodes, built on the state of now.
-    function nodeDebts(Group memory g, StressMath.State memory s) internal pure returns (int256[8] memory debts) {
-        for (uint256 i; i < g.sizes.length; ++i) {
-            uint256[8] memory values = StressMath.calls(s, g.strikes[i].raw(), g.vols[i].raw());
-            if (!g.calls[i]) StressMath.toPuts(values, g.spot, g.strikes[i].raw());
-            for (uint256 k; k < 8; ++k) {
-                debts[k] -= g.sizes[i] * int256(values[k]);
+    /// @notice Adds the debts at the ledger's eight stress nodes, built on the state of now. Bounds as in `_addLeg`.
+    function addNodeDebts(Group memory g, int256[8] memory sums) internal pure {
+        int256[8] memory debts;
+        for (uint256 i; i < g.legs.length; ++i) {
+            Leg memory leg = g.legs[i];
+            uint256[8] memory values = StressMath.calls(g.state, leg.strike, leg.ln, leg.vol);
+            if (!leg.isCall) StressMath.toPuts(values, g.state.spot, leg.strike);
+            _subtract(debts, values, leg.size);
+        }
+        _addCeiled(sums, debts);
+    }
+
+    /// @dev sums += debts / 1e18, rounded up as in `_ceilWad`.
+    function _addCeiled(int256[8] memory sums, int256[8] memory debts) private pure {
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, 0x100) { i := add(i, 0x20) } {
+                let debt := mload(add(debts, i))
+                let units := add(sdiv(debt, ONE), sgt(smod(debt, ONE), 0))
+                mstore(add(sums, i), add(mload(add(sums, i)), units))
             }
         }
-        for (uint256 k; k < 8; ++k) {
-            debts[k] = _ceilWad(debts[k]);
+    }
+
+    function _subtract(int256[8] memory debts, uint256[8] memory values, int256 size) private pure {
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, 0x100) { i := add(i, 0x20) } {
+                let at := add(debts, i)
+                mstore(at, sub(mload(at), mul(size, mload(add(values, i)))))
+            }
         }
     }
 
     function requirement(Group memory g, MarginParams memory p) internal pure returns (Requirement memory r) {
-        int256[STATES] memory debts = _debts(g, p);
+        Shape memory shape = _shapeOf(g);
+        int256[STATES] memory debts = _debts(g, p, shape.states);
         r.mark = _ceilWad(debts[NOW]);
         if (g.cover != 0) _subtractCover(debts, g, p);
         int256 net = _ceilWad(debts[NOW]);
         r.credit = uint256(r.mark - net);
-        uint256 loss = _maxLoss(debts, net, p);
-        (uint256 contracts, uint256 legs) = _shorts(g);
-        uint256 shortSpot = FixedPointMathLib.fullMulDivUp(contracts, g.spot, ONE);
-        uint256 charge = p.positionCharge.raw() * legs;
+        uint256 loss = _maxLoss(debts, shape.states, net, p);
+        uint256 shortSpot = FixedPointMathLib.fullMulDivUp(shape.contracts, g.state.spot, ONE);
+        uint256 charge = p.positionCharge.raw() * shape.shorts;
         r.maintenance = _share(loss, shortSpot, p.maintenanceFactor, p.maintenanceSpot, p.maintenanceFloor) + charge;
-        r.maintenance = FixedPointMathLib.max(r.maintenance, _above(_intrinsicDebt(g, g.spot), net));
+        r.maintenance = FixedPointMathLib.max(r.maintenance, _above(_intrinsicDebt(g, g.state.spot), net));
         r.buffer = r.maintenance + FixedPointMathLib.fullMulDivUp(r.maintenance, p.buffer.raw(), ONE);
         r.initial = _share(loss, shortSpot, p.initialFactor, p.initialSpot, p.initialFloor) + charge;
         r.initial = FixedPointMathLib.max(r.initial, r.buffer);
-        _cap(g, r, net);
+        if (shape.netCalls + int256(g.cover) >= 0) _cap(g, r, net);
     }
 
     /// @notice Calls sold less calls bought, at least 0: what one underlying each covers.
     function callsSold(Group memory g) internal pure returns (uint256) {
-        int256 net = _netCalls(g);
+        int256 net = _shapeOf(g).netCalls;
         return net < 0 ? uint256(-net) : 0;
+    }
+
+    /// @dev A price rises with vol, a call's with spot, a put's against it, cover against it. No overflow: a size is
+    /// below 2^63 lots of 1e12, there are 8 legs.
+    function _shapeOf(Group memory g) private pure returns (Shape memory shape) {
+        bool calls = g.cover != 0;
+        (bool puts, bool longs) = (calls, false);
+        unchecked {
+            for (uint256 i; i < g.legs.length; ++i) {
+                Leg memory leg = g.legs[i];
+                if (leg.isCall) (calls, shape.netCalls) = (true, shape.netCalls + leg.size);
+                else puts = true;
+                if (leg.size > 0) longs = true;
+                if (leg.size >= 0) continue;
+                (shape.contracts, shape.shorts) = (shape.contracts + uint256(-leg.size), shape.shorts + 1);
+            }
+        }
+        shape.states = longs ? EVERY : !puts ? HIGHEST_UP : calls ? VOL_UP : LOWEST_UP;
     }
 
     /// @dev Cover does not change with vol, so that what the states left out may be, it leaves out.
     function _subtractCover(int256[STATES] memory debts, Group memory g, MarginParams memory p) private pure {
         for (uint256 j; j < SPOTS; ++j) {
-            int256 worth = int256(g.cover * _spotAt(g.spot, j, p));
+            int256 worth = int256(g.cover * _spotAt(g.state.spot, j, p));
             for (uint256 i; i < 3; ++i) {
                 debts[3 * j + i] -= worth;
             }
@@ -147,36 +186,25 @@ library MarginMath {
     // ------------------------------------------------------------ states
 
     /// @dev What the legs owe in every state that may count, times 1e18; 0, which is not more, in the others.
-    function _debts(Group memory g, MarginParams memory p) private pure returns (int256[STATES] memory debts) {
-        Grid memory grid = _grid(g, p);
-        grid.states = _states(g);
-        for (uint256 i; i < g.sizes.length; ++i) {
-            Black76.checkRange(grid.spots[SPOTS - 1], g.strikes[i].raw());
-            uint256 strike = g.strikes[i].raw();
-            int256 ln = Black76.lnRatio(g.spot, strike);
-            _addLeg(debts, grid, Leg(strike, g.sizes[i], g.calls[i], ln, _totals(grid, g.vols[i], p)));
+    function _debts(Group memory g, MarginParams memory p, uint256 states)
+        private
+        pure
+        returns (int256[STATES] memory debts)
+    {
+        Grid memory grid = _grid(g.state.spot, p, states);
+        for (uint256 i; i < g.legs.length; ++i) {
+            Leg memory leg = g.legs[i];
+            Black76.checkRange(grid.spots[SPOTS - 1], leg.strike);
+            _addLeg(debts, grid, leg, _totals(g.state, leg.vol, p), states);
         }
     }
 
-    /// @dev A price rises with vol, a call's with spot, a put's against it, cover against it.
-    function _states(Group memory g) private pure returns (uint256) {
-        bool calls = g.cover != 0;
-        bool puts = calls;
-        for (uint256 i; i < g.sizes.length; ++i) {
-            if (g.sizes[i] > 0) return EVERY;
-            if (g.calls[i]) calls = true;
-            else puts = true;
-        }
-        if (calls && puts) return VOL_UP;
-        return calls ? HIGHEST_UP : LOWEST_UP;
-    }
-
-    function _grid(Group memory g, MarginParams memory p) private pure returns (Grid memory grid) {
-        grid.root = Black76.sqrtYears(g.secondsLeft);
-        grid.scale = VolShock.scale(g.secondsLeft);
-        for (uint256 j; j < SPOTS; ++j) {
-            grid.spots[j] = _spotAt(g.spot, j, p);
-            grid.lns[j] = j < SPOTS - 2 ? _lnOf(j) : Black76.lnRatio(grid.spots[j], g.spot);
+    function _grid(uint256 spot, MarginParams memory p, uint256 states) private pure returns (Grid memory grid) {
+        while (states != 0) {
+            uint256 j = LibBit.ffs(states) / 3;
+            states &= type(uint256).max << 3 * j + 3;
+            grid.spots[j] = _spotAt(spot, j, p);
+            grid.lns[j] = j < SPOTS - 2 ? _lnOf(j) : Black76.lnRatio(grid.spots[j], spot);
         }
     }
 
@@ -187,44 +215,39 @@ library MarginMath {
     }
 
     /// @dev Total volatilities of a leg: flat, up, down; Q96.
-    function _totals(Grid memory grid, Wad vol, MarginParams memory p) private pure returns (uint256[3] memory totals) {
-        totals[0] = _total(vol, grid.root);
-        totals[1] = _total(VolShock.up(vol, grid.scale, p.volUp, p.volUpFloor), grid.root);
-        totals[2] = _total(VolShock.down(vol, grid.scale, p.volDown), grid.root);
-    }
-
-    /// @dev The hot loops: array places are computed, not checked. No overflow either: a size is below 2^63 lots of
-    /// 1e12, a price below 2^96, there are 8 legs.
-    function _addLeg(int256[STATES] memory debts, Grid memory grid, Leg memory leg) private pure {
-        unchecked {
-            uint256 states = grid.states;
-            for (uint256 place; states != 0; (++place, states >>= 3)) {
-                if (states & 7 != 0) _addRow(debts, grid, leg, place, states & 7);
-            }
-        }
-    }
-
-    /// @dev The states of one spot.
-    function _addRow(int256[STATES] memory debts, Grid memory grid, Leg memory leg, uint256 place, uint256 row)
+    function _totals(StressMath.State memory state, uint256 vol, MarginParams memory p)
         private
         pure
+        returns (uint256[3] memory totals)
     {
-        (uint256[SPOTS] memory spots, int256[SPOTS] memory lns) = (grid.spots, grid.lns);
-        uint256[3] memory totals = leg.totals;
+        totals[0] = _total(vol, state.rootTime);
+        totals[1] = _total(VolShock.up(Wad.wrap(vol), state.scale, p.volUp, p.volUpFloor).raw(), state.rootTime);
+        totals[2] = _total(VolShock.down(Wad.wrap(vol), state.scale, p.volDown).raw(), state.rootTime);
+    }
+
+    /// @dev The hot loop: array places are computed, not checked. No overflow either: a size is below 2^63 lots of
+    /// 1e12, a price below 2^96, there are 8 legs.
+    function _addLeg(
+        int256[STATES] memory debts,
+        Grid memory grid,
+        Leg memory leg,
+        uint256[3] memory totals,
+        uint256 states
+    ) private pure {
+        (uint256[9] memory spots, int256[9] memory lns) = (grid.spots, grid.lns);
         unchecked {
-            for (uint256 i; row != 0; (++i, row >>= 1)) {
-                if (row & 1 == 0) continue;
-                uint256 spot;
-                int256 ln = leg.ln;
-                uint256 total;
+            for (; states != 0; states &= states - 1) {
+                uint256 state = LibBit.ffs(states);
+                (uint256 spot, int256 ln, uint256 total) = (0, leg.ln, 0);
                 assembly ("memory-safe") {
-                    spot := mload(add(spots, shl(5, place)))
-                    ln := add(ln, mload(add(lns, shl(5, place))))
-                    total := mload(add(totals, shl(5, i)))
+                    let row := div(state, 3)
+                    spot := mload(add(spots, shl(5, row)))
+                    ln := add(ln, mload(add(lns, shl(5, row))))
+                    total := mload(add(totals, shl(5, sub(state, mul(3, row)))))
                 }
                 int256 owed = leg.size * _value(spot, leg.strike, ln, total, leg.isCall);
                 assembly ("memory-safe") {
-                    let at := add(debts, shl(5, add(mul(3, place), i)))
+                    let at := add(debts, shl(5, state))
                     mstore(at, sub(mload(at), owed))
                 }
             }
@@ -244,8 +267,11 @@ library MarginMath {
         return int256(isCall ? call : put);
     }
 
-    function _total(Wad vol, uint256 root) private pure returns (uint256) {
-        return Black76.clampVol(vol.raw()) * root / ONE;
+    /// @dev Volatility is clamped, the root of two hundred million years below 2^110: no overflow.
+    function _total(uint256 vol, uint256 root) private pure returns (uint256) {
+        unchecked {
+            return Black76.clampVol(vol) * root / ONE;
+        }
     }
 
     function _lnOf(uint256 j) private pure returns (int256) {
@@ -264,16 +290,15 @@ library MarginMath {
     }
 
     /// @dev Largest increase of the debt over the grid and the damped tails.
-    function _maxLoss(int256[STATES] memory debts, int256 now_, MarginParams memory p)
+    function _maxLoss(int256[STATES] memory debts, uint256 states, int256 now_, MarginParams memory p)
         private
         pure
         returns (uint256 loss)
     {
         int256 worst = debts[NOW];
-        assembly ("memory-safe") {
-            let end := add(debts, shl(5, GRID_STATES))
-            for { let at := debts } lt(at, end) { at := add(at, 0x20) } {
-                if sgt(mload(at), worst) { worst := mload(at) }
+        unchecked {
+            for (states &= GRID_SET; states != 0; states &= states - 1) {
+                worst = FixedPointMathLib.max(worst, debts[LibBit.ffs(states)]);
             }
         }
         loss = uint256(_ceilWad(worst) - now_);
@@ -285,22 +310,12 @@ library MarginMath {
         return FixedPointMathLib.fullMulDivUp(_above(tail, now_), weight.raw(), ONE);
     }
 
-    /// @dev Contracts sold and the number of short legs.
-    function _shorts(Group memory g) private pure returns (uint256 contracts, uint256 legs) {
-        for (uint256 i; i < g.sizes.length; ++i) {
-            if (g.sizes[i] >= 0) continue;
-            contracts += uint256(-g.sizes[i]);
-            ++legs;
-        }
-    }
-
     /// @dev Debt plus requirement never exceeds the most the legs can owe at expiry, less cover. Calls sold net beyond
     /// the cover have no such limit. The payoff is piecewise linear in spot: its maximum lies at zero or at a strike.
     function _cap(Group memory g, Requirement memory r, int256 net) private pure {
-        if (_netCalls(g) + int256(g.cover) < 0) return;
         int256 most = _intrinsicDebt(g, 0);
-        for (uint256 i; i < g.sizes.length; ++i) {
-            most = FixedPointMathLib.max(most, _intrinsicDebt(g, g.strikes[i].raw()));
+        for (uint256 i; i < g.legs.length; ++i) {
+            most = FixedPointMathLib.max(most, _intrinsicDebt(g, g.legs[i].strike));
         }
         uint256 room = _above(most, net);
         r.maintenance = FixedPointMathLib.min(r.maintenance, room);
@@ -308,20 +323,14 @@ library MarginMath {
         r.initial = FixedPointMathLib.min(r.initial, room);
     }
 
-    function _netCalls(Group memory g) private pure returns (int256 net) {
-        for (uint256 i; i < g.sizes.length; ++i) {
-            if (g.calls[i]) net += g.sizes[i];
-        }
-    }
-
     function _intrinsicDebt(Group memory g, uint256 spot) private pure returns (int256) {
         int256 sum = -int256(g.cover * spot);
-        for (uint256 i; i < g.sizes.length; ++i) {
-            uint256 strike = g.strikes[i].raw();
-            uint256 payoff = g.calls[i]
-                ? FixedPointMathLib.zeroFloorSub(spot, strike)
-                : FixedPointMathLib.zeroFloorSub(strike, spot);
-            sum -= g.sizes[i] * int256(payoff);
+        for (uint256 i; i < g.legs.length; ++i) {
+            Leg memory leg = g.legs[i];
+            uint256 payoff = leg.isCall
+                ? FixedPointMathLib.zeroFloorSub(spot, leg.strike)
+                : FixedPointMathLib.zeroFloorSub(leg.strike, spot);
+            sum -= leg.size * int256(payoff);
         }
         return _ceilWad(sum);
     }
@@ -332,7 +341,9 @@ library MarginMath {
 
     /// @dev x / 1e18, rounded toward plus infinity.
     function _ceilWad(int256 x) private pure returns (int256 q) {
-        q = x / int256(ONE);
-        if (x % int256(ONE) > 0) ++q;
+        unchecked {
+            q = x / int256(ONE);
+            if (x % int256(ONE) > 0) ++q;
+        }
     }
 }

@@ -33,12 +33,10 @@ library Marks {
 
     function _valueAt(IGreekLedger ledger, SeriesId id, Wad spot, Wad volFactor) private view returns (Wad) {
         Timestamp expiry = id.expiryOf();
-        uint256[] memory index = new uint256[](1);
-        index[0] = id.strikeIndexOf();
-        (Wad[] memory strikes, Wad[] memory vols) = ledger.volsAt(expiry, index);
+        uint256 word = ledger.volsAt(expiry, id.strikeIndexOf(), 1)[0];
         uint256 left = expiry.since(blockTime());
-        uint256 vol = vols[0].mulDown(volFactor).raw();
-        (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[0].raw(), left, vol);
+        uint256 vol = Wad.wrap(uint128(word)).mulDown(volFactor).raw();
+        (uint256 call, uint256 put,) = Black76.price(spot.raw(), word >> 128, left, vol);
         return Wad.wrap(id.isCallOf() ? call : put);
     }
 
@@ -62,27 +60,22 @@ library Marks {
         returns (Wad long, Wad short)
     {
         uint256[] memory words = market.interestOf(expiry, MAX_STRIKES);
-        uint256[] memory held = _held(words);
-        if (held.length == 0) return (long, short);
-        (Wad[] memory strikes, Wad[] memory vols) = ledger.volsAt(expiry, held);
+        (uint256 places, uint256 held) = _held(words);
+        if (held == 0) return (long, short);
+        uint256[] memory priced = ledger.volsAt(expiry, places, held);
         uint256 left = expiry.since(blockTime());
-        for (uint256 i; i < held.length; ++i) {
-            uint256 word = words[held[i]];
-            (uint256 call, uint256 put,) = Black76.price(spot.raw(), strikes[i].raw(), left, vols[i].raw());
+        for (uint256 i; i < held; (++i, places >>= 8)) {
+            uint256 word = words[uint8(places)];
+            (uint256 call, uint256 put,) = Black76.price(spot.raw(), priced[i] >> 128, left, uint128(priced[i]));
             long = long + _sizeUp(word.longLots(true), call) + _sizeUp(word.longLots(false), put);
             short = short + _sizeDown(word.shortLots(true), call) + _sizeDown(word.shortLots(false), put);
         }
     }
 
-    /// @dev Indices of the words that are not zero.
-    function _held(uint256[] memory words) private pure returns (uint256[] memory indices) {
-        uint256 n;
-        indices = new uint256[](words.length);
+    /// @dev Places of the words that are not zero, a byte each, first in the lowest, and their number.
+    function _held(uint256[] memory words) private pure returns (uint256 places, uint256 count) {
         for (uint256 i; i < words.length; ++i) {
-            if (words[i] != 0) indices[n++] = i;
-        }
-        assembly ("memory-safe") {
-            mstore(indices, n)
+            if (words[i] != 0) places |= i << 8 * count++;
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {SWad, SeriesId, Wad} from "../types/Units.sol";
 
@@ -12,6 +13,8 @@ library Packing {
     uint256 private constant NOW_LANE = 102;
     uint256 private constant NODE_LANE = 51;
     uint256 private constant NODE_MASK = (1 << NODE_LANE) - 1;
+    /// @dev No lane reaches this bit: a sum with it is never zero.
+    uint256 internal constant IN_USE = 1 << 255;
     uint256 private constant NOW_UNIT = 1e9;
     uint256 private constant NODE_UNIT = 1e14;
     /// @dev What one account can show at most; the rest of a lane takes the pool's sum.
@@ -70,13 +73,10 @@ library Packing {
     // ------------------------------------------------------------ exposure: now and 8 nodes in two words
 
     /// @notice The debt of now in 102 bits of 1e-9 quote and three nodes, then five nodes; nodes in 51 bits of 1e-4
-    /// quote. All rounded up; words of accounts add up to the pool's.
-    function exposure(Wad current, Wad[8] memory nodes) internal pure returns (uint256[2] memory words) {
-        words[0] = _units(current, NOW_UNIT, NOW_MAX);
-        for (uint256 i; i < 8; ++i) {
-            (uint256 word, uint256 shift) = _place(i);
-            words[word] |= _units(nodes[i], NODE_UNIT, NODE_MAX) << shift;
-        }
+    /// quote. All rounded up, what is below zero is nothing; words of accounts add up to the pool's.
+    function exposure(int256 current, int256[8] memory nodes) internal pure returns (uint256[2] memory words) {
+        words[0] = _lanes(nodes, 0, 3) << NOW_LANE | _units(current, NOW_UNIT, NOW_MAX);
+        words[1] = _lanes(nodes, 3, 8);
     }
 
     function exposureNow(uint256[2] memory words) internal pure returns (Wad) {
@@ -95,12 +95,14 @@ library Packing {
         }
     }
 
-    function _place(uint256 node) private pure returns (uint256 word, uint256 shift) {
-        return node < 3 ? (0, NOW_LANE + NODE_LANE * node) : (1, NODE_LANE * (node - 3));
+    function _lanes(int256[8] memory nodes, uint256 from, uint256 to) private pure returns (uint256 word) {
+        unchecked {
+            while (to != from) word = word << NODE_LANE | _units(nodes[--to], NODE_UNIT, NODE_MAX);
+        }
     }
 
-    function _units(Wad amount, uint256 unit, uint256 most) private pure returns (uint256) {
-        uint256 units = (amount.raw() + unit - 1) / unit;
-        return units > most ? most : units;
+    function _units(int256 amount, uint256 unit, uint256 most) private pure returns (uint256) {
+        if (amount <= 0) return 0;
+        return FixedPointMathLib.min(FixedPointMathLib.divUp(uint256(amount), unit), most);
     }
 }

@@ -39,6 +39,11 @@ library StressMath {
         return State(spot, secondsLeft, Black76.sqrtYears(secondsLeft), VolShock.scale(secondsLeft));
     }
 
+    /// @notice ln(spot / strike), Q96; 0 at expiry, where nothing asks for it.
+    function lnOf(State memory s, uint256 strike) internal pure returns (int256 ln) {
+        if (s.secondsLeft != 0) ln = Black76.lnRatio(s.spot, strike);
+    }
+
     /// @notice Spot at a node, wad.
     function spotAt(uint256 spot, uint256 node) internal pure returns (uint256) {
         unchecked {
@@ -54,10 +59,14 @@ library StressMath {
     }
 
     /// @notice Values of one call at the nodes, wads; `sigma` is its vol at the last refresh, wad.
-    function calls(State memory s, uint256 strike, uint256 sigma) internal pure returns (uint256[8] memory values) {
+    /// `ln` is that of spot over strike, Q96.
+    function calls(State memory s, uint256 strike, int256 ln, uint256 sigma)
+        internal
+        pure
+        returns (uint256[8] memory values)
+    {
         uint256 spot = s.spot;
         if (s.secondsLeft == 0) return _intrinsics(spot, strike);
-        int256 ln = Black76.lnRatio(spot, strike);
         uint256 total = _total(s, VolShock.up(Wad.wrap(sigma), s.scale, UP, UP_FLOOR));
         unchecked {
             values[0] = _call(spot * 70 / 100, strike, ln + LN_070, total);
@@ -73,12 +82,16 @@ library StressMath {
     }
 
     /// @notice An upper bound of one option's value at the nodes, tight but for the pricing library's rounding.
-    function most(State memory s, uint256 strike, uint256 sigma, bool isCall) internal pure returns (uint256 value) {
+    function most(State memory s, uint256 strike, int256 ln, uint256 sigma, bool isCall)
+        internal
+        pure
+        returns (uint256 value)
+    {
         uint256 spot = spotAt(s.spot, isCall ? HIGHEST : 0);
         if (s.secondsLeft == 0) {
             value = FixedPointMathLib.zeroFloorSub(spot, strike);
         } else {
-            int256 ln = Black76.lnRatio(s.spot, strike) + (isCall ? LN_130 : LN_070);
+            ln += isCall ? LN_130 : LN_070;
             value = _call(spot, strike, ln, _total(s, VolShock.up(Wad.wrap(sigma), s.scale, UP, UP_FLOOR)));
         }
         if (!isCall) value = FixedPointMathLib.zeroFloorSub(value + strike, spot);
