@@ -5,6 +5,7 @@ Estimates only: the chain decides. Values are per contract in quote, vega per 1.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -113,25 +114,42 @@ def _pair(
     )
 
 
-def _board(pool: PoolView, expiry: ExpiryView) -> Iterator[Quote]:
-    """All quotes of a board: ``_pair`` of every strike at once."""
-    spot, fee, years = pool.spot, rates(pool), (expiry.expiry - pool.time) / YEAR
-    strikes, vols = expiry.strikes, expiry.vols
-    calls, puts, vegas = ladder(spot, strikes, years, vols)
-    impacts = vegas * vegas / (2.0 * expiry.impact) if expiry.impact > 0.0 else 0.0 * vegas
-    key = series_id(expiry.expiry, 0, False)
+def _boards(pool: PoolView) -> Iterator[Quote]:
+    """All quotes of all live boards: ``_pair`` of every strike at once."""
+    boards = list(live(pool))
+    if not boards:
+        return iter(())
+    counts = [len(board.strikes) for board in boards]
+    lives = [(board.expiry - pool.time) / YEAR for board in boards]
+    softness = [0.5 / board.impact if board.impact > 0.0 else 0.0 for board in boards]
+    strikes = np.concatenate([board.strikes for board in boards])
+    vols = np.concatenate([board.vols for board in boards])
+    years = np.repeat(lives, counts)
+    calls, puts, vegas = ladder(pool.spot, strikes, years, vols)
+    fee, impacts = rates(pool), vegas * vegas * np.repeat(softness, counts)
+    keys = [
+        series_id(board.expiry, index, False)
+        for board, count in zip(boards, counts, strict=True)
+        for index in range(count)
+    ]
+    shared = [column.tolist() for column in (strikes, years, vols, vegas, impacts)]
     sides = [
-        (is_call, *(column.tolist() for column in (*side, fee.all_of(*side))))
+        _side(keys, is_call, shared, [each.tolist() for each in (*side, fee.all_of(*side))])
         for is_call, side in ((True, calls), (False, puts))
     ]
-    columns = zip(strikes.tolist(), vols.tolist(), vegas.tolist(), impacts.tolist(), strict=True)
-    for index, (strike, vol, vega, impact) in enumerate(columns):
-        for is_call, values, deltas, fees in sides:
-            value, delta = values[index], deltas[index]
-            series = key | index << 8 | is_call
-            yield Quote(
-                series, strike, is_call, years, vol, value, delta, vega, fees[index], impact
-            )
+    return itertools.chain.from_iterable(zip(*sides, strict=True))
+
+
+def _side(
+    keys: list[int], is_call: bool, shared: list[list[float]], own: list[list[float]]
+) -> Iterator[Quote]:
+    """Quotes of all calls or of all puts."""
+    strikes, years, vols, vegas, impacts = shared
+    values, deltas, fees = own
+    series = [key | is_call for key in keys]
+    same = itertools.repeat(is_call)
+    columns = (series, strikes, same, years, vols, values, deltas, vegas, fees, impacts)
+    return map(Quote._make, zip(*columns))  # noqa: B905 - one of them has no end
 
 
 def live(pool: PoolView, least: float = 0.0) -> Iterator[ExpiryView]:
@@ -166,9 +184,7 @@ def listed(pool: PoolView) -> Mapping[int, Quote]:
     """Quotes of all series of live expiries, by series."""
     found: dict[int, Quote] | None = pool.memo.get("listed")
     if found is None:
-        found = pool.memo["listed"] = {
-            quote.series: quote for expiry in live(pool) for quote in _board(pool, expiry)
-        }
+        found = pool.memo["listed"] = {quote.series: quote for quote in _boards(pool)}
     return found
 
 

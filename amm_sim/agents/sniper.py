@@ -50,7 +50,7 @@ class Sniper(Behaviour):
 
     def _strike(self, pool: PoolView, own: AccountView, spot: float) -> list[Order]:
         up = spot > pool.spot
-        choices = [q for q in quotes(pool, self.low_delta, self.high_delta) if q.is_call == up]
+        choices = quotes(pool, self.low_delta, self.high_delta, up)
         best = max(choices, key=lambda quote: self._edge(quote, spot), default=None)
         if best is None or self._edge(best, spot) <= 0.0:
             return []

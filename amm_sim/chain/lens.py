@@ -164,17 +164,22 @@ class Past:
 
 
 class Kept(Generic[Value]):
-    """What was made of a list of boards, as long as it is the same list."""
+    """What was made of every board of a list, as long as it is the same board."""
 
     def __init__(self, make: Callable[[Any], Value]) -> None:
         self._make = make
-        self._source: Any = None
-        self._made: Value | None = None
+        self._source: Sequence[Any] = ()
+        self._made: tuple[Value, ...] = ()
 
-    def __call__(self, source: Any) -> Value:
+    def __call__(self, source: Sequence[Any]) -> tuple[Value, ...]:
         """Made now or kept from the last time."""
-        if self._made is None or source is not self._source:
-            self._source, self._made = source, self._make(source)
+        if source is not self._source:
+            pairs = zip(self._source, self._made, strict=True)
+            kept = {id(board): made for board, made in pairs}
+            self._made = tuple(
+                kept[id(board)] if id(board) in kept else self._make(board) for board in source
+            )
+            self._source = source
         return self._made
 
 
@@ -209,12 +214,17 @@ class Boards:
     def stated(self, fresh: Sequence[dict[str, Any]], bits: int) -> list[dict[str, Any]]:
         """All boards with ``open``, after those that were asked for came in.
 
-        The same list as before where nothing changed.
+        The same list as before where nothing changed, the same board where it did not.
         """
         self._listed.update((board["expiry"], board) for board in fresh)
         self._touched.clear()
         if fresh or bits != self._open:
-            self._open = bits
-            listed = enumerate(self._listed.values())
-            self._stated = [{**board, "open": bool(bits >> i & 1)} for i, board in listed]
+            before = {board["expiry"]: board for board in self._stated}
+            read = {board["expiry"] for board in fresh}
+            self._open, self._stated = bits, []
+            for i, (expiry, board) in enumerate(self._listed.items()):
+                known, is_open = before.get(expiry), bool(bits >> i & 1)
+                if known is None or expiry in read or known["open"] != is_open:
+                    known = {**board, "open": is_open}
+                self._stated.append(known)
         return self._stated

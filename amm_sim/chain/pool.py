@@ -102,8 +102,7 @@ class Pool:
         self._nonces: dict[str, int] = {}
         self.lens = Lens(chain, deployment.addresses["lens"])
         self._boards = Boards()
-        self._expiry_views = Kept(lambda boards: tuple(expiry_view(each) for each in boards))
-        self._expiry_rows = Kept(lambda boards: [expiry_row(each) for each in boards])
+        self._expiry_views, self._expiry_rows = Kept(expiry_view), Kept(expiry_row)
         book = deployment.addresses
         self.quiet = frozenset(book[role] for role in QUIET if role in book)
         """Contracts whose transactions change no board."""
@@ -305,7 +304,7 @@ class Pool:
         """The oracle's row."""
         return oracle_row(pool)
 
-    def expiry_rows(self, pool: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def expiry_rows(self, pool: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
         """One row for each listed expiry."""
         return self._expiry_rows(pool["expiries"])
 

@@ -40,7 +40,7 @@ known: its accounts with shorts are read in every block.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +141,8 @@ class Travel:
     def __init__(self, margin: Margin) -> None:
         self._margin = margin
         self._boards: tuple[ExpiryView, ...] = ()
+        self._peaks: list[tuple[int, float, float]] = []
+        """Of every live board: expiry, highest vol, stretch at the last block."""
         self._time = 0
         self.length = 0.0
         self.jumps = 0
@@ -148,32 +150,46 @@ class Travel:
 
     def to(self, pool: PoolView) -> None:
         """Goes on to the state after the next block."""
-        before = self._boards
-        if pool.expiries is not before:
-            now = {board.expiry: board for board in pool.expiries}
-            pairs = [(board, now.get(board.expiry)) for board in before if not board.settlement]
-            if any(new is None or new.settlement for _, new in pairs):
-                self.jumps += 1
-            self.length += max((self._repriced(old, new) for old, new in pairs if new), default=0.0)
-        if before:
-            self.length += max(self._aged(pool.expiries, pool.time), default=0.0)
-        self._boards, self._time = pool.expiries, pool.time
+        if pool.expiries is not self._boards:
+            self._change(pool.expiries)
+        self._age(pool.time)
+
+    def _change(self, boards: tuple[ExpiryView, ...]) -> None:
+        """Other boards, at the time before."""
+        now = {board.expiry: board for board in boards}
+        pairs = [(board, now.get(board.expiry)) for board in self._boards if not board.settlement]
+        if any(new is None or new.settlement for _, new in pairs):
+            self.jumps += 1
+        self.length += max((self._repriced(old, new) for old, new in pairs if new), default=0.0)
+        self._boards = boards
+        least = self._margin.least_vol
+        self._peaks = [
+            (board.expiry, max(float(board.vols.max()), least), self._stretch(board.expiry))
+            for board in boards
+            if len(board.vols)
+        ]
 
     def _repriced(self, old: ExpiryView, new: ExpiryView) -> float:
-        """By other volatilities of a board, at the time before."""
-        if new.vols is old.vols or not len(old.vols) or not len(new.vols):
+        """By other volatilities of a board."""
+        if new is old or not len(old.vols) or not len(new.vols):
             return 0.0
-        return float(np.abs(new.vols - old.vols).max()) * self._stretch(old, self._time)
+        return float(np.abs(new.vols - old.vols).max()) * self._stretch(old.expiry)
 
-    def _aged(self, boards: Iterable[ExpiryView], time: int) -> Iterable[float]:
-        for board in boards:
-            if len(board.vols):
-                vol = max(float(board.vols.max()), self._margin.least_vol)
-                yield vol * (self._stretch(board, self._time) - self._stretch(board, time))
+    def _age(self, time: int) -> None:
+        """Time passes over the boards."""
+        begun, self._time = self._time > 0, time
+        aged, farthest = [], 0.0
+        for expiry, peak, before in self._peaks:
+            stretch = self._stretch(expiry)
+            farthest = max(farthest, peak * (before - stretch))
+            aged.append((expiry, peak, stretch))
+        self._peaks = aged
+        if begun:
+            self.length += farthest
 
-    def _stretch(self, board: ExpiryView, time: int) -> float:
+    def _stretch(self, expiry: int) -> float:
         """Of s for a unit of vol, shocked: it only falls with time."""
-        left = float(max(board.expiry - time, 0))
+        left = float(max(expiry - self._time, 0))
         power = SHORT_POWER if left < PIVOT else LONG_POWER
         scale: float = (PIVOT / max(left, DAY)) ** power
         return (1.0 + self._margin.shock * scale) * math.sqrt(left / YEAR)

@@ -17,12 +17,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from amm_sim.engine.port import Log
-from amm_sim.engine.reach import Margin, Travel
+from amm_sim.engine.reach import Margin, Rates, Travel
 from amm_sim.types import AccountView, PoolView
 
 MOVE = 0.03
@@ -58,6 +59,36 @@ class Moment:
     jumps: int
 
 
+class Calm(NamedTuple):
+    """A range of the market within which no account can have used up what it has."""
+
+    low: float
+    high: float
+    length: float
+
+    @staticmethod
+    def of(left: float, rates: Rates, spot: float, length: float) -> Calm:
+        """A half for each: a move of spot, by a fifth at most, and volatility and time."""
+        half = left * 0.499
+        low = spot - half / rates.down if rates.down else 0.0
+        high = spot + half / rates.up if rates.up else math.inf
+        way = half / (rates.spread * 1.2 * spot) if rates.spread else math.inf
+        return Calm(low, min(high, 1.2 * spot), length + way)
+
+    def within(self, other: Calm) -> Calm:
+        """Where both hold."""
+        return Calm(
+            max(self.low, other.low), min(self.high, other.high), min(self.length, other.length)
+        )
+
+    def holds(self, spot: float, length: float) -> bool:
+        """Whether the market is still there."""
+        return self.low <= spot <= self.high and length <= self.length
+
+
+FOREVER, NEVER = Calm(0.0, math.inf, math.inf), Calm(math.inf, 0.0, 0.0)
+
+
 class Watch:
     """What is known of accounts, in the order in which they came.
 
@@ -79,6 +110,9 @@ class Watch:
         self._rows: dict[str, int] = {}
         self._reach = _nothing(ROOM)
         """By row: what is left beyond maintenance; spot and length when seen; the rates."""
+        self._danger: dict[str, None] = {}
+        """Accounts that are read in every block."""
+        self._calm = FOREVER
         self._views: tuple[AccountView, ...] | None = None
         self.now = Moment(0, 0.0, 0.0, 0)
 
@@ -92,6 +126,7 @@ class Watch:
             length, jumps = self._travel.length, self._travel.jumps
         if jumps > self.now.jumps:
             self._reach[0, self._reach[0] < math.inf] = -math.inf
+            self._calm = NEVER
         self.now = Moment(pool.time, pool.spot, length, jumps)
         return self.now
 
@@ -176,6 +211,7 @@ class Watch:
     def _hide(self, address: str) -> None:
         row = self._rows.get(address)
         if row is not None:
+            self._danger.pop(address, None)
             self._reach[:, row] = (math.inf, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     def _follow(self, view: AccountView, at: Moment) -> None:
@@ -185,23 +221,36 @@ class Watch:
         left = view.equity - view.maintenance_margin
         if self._margin is None or view.auction_started or left <= 0.0 or at.jumps < self.now.jumps:
             self._reach[:, row] = (-math.inf, at.spot, at.length, 0.0, 0.0, 0.0)
+            self._danger[view.address] = None
             return
         rates = self._margin.rates(view)
         self._reach[:, row] = (left, at.spot, at.length, rates.up, rates.down, rates.spread)
+        now = self.now
+        change = now.spot - at.spot
+        used = change * rates.up if change > 0.0 else -change * rates.down
+        used += (now.length - at.length) * rates.spread * max(now.spot, at.spot)
+        self._calm = self._calm.within(Calm.of(left - used, rates, now.spot, now.length))
 
     def _spent(self) -> list[str]:
         """Accounts that may have used up what they had beyond their maintenance margin."""
-        if not self._rows:
-            return []
+        now = self.now
+        if self._calm.holds(now.spot, now.length):
+            return list(self._danger)
         left, spot, length, up, down, spread = self._reach[:, : len(self._rows)]
-        change = self.now.spot - spot
+        change = now.spot - spot
         used = np.where(change > 0.0, change * up, -change * down)
-        used += (self.now.length - length) * spread * np.maximum(spot, self.now.spot)
-        spent = np.flatnonzero(used >= left * (1.0 - 1e-9)).tolist()
-        if not spent:
-            return []
+        used += (now.length - length) * spread * np.maximum(spot, now.spot)
+        spent = used >= left * (1.0 - 1e-9)
+        self._calm = FOREVER
+        for row in np.flatnonzero(~spent & (left < math.inf)).tolist():
+            rates = Rates(up[row], down[row], spread[row])
+            calm = Calm.of(left[row] - used[row], rates, now.spot, now.length)
+            self._calm = self._calm.within(calm)
         names = list(self._rows)
-        return [names[row] for row in spent]
+        found = [names[row] for row in np.flatnonzero(spent)]
+        if any(name not in self._danger for name in found):
+            self._calm = NEVER  # until they are read
+        return found
 
 
 def _nothing(rows: int) -> npt.NDArray[np.float64]:

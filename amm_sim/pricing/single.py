@@ -55,10 +55,10 @@ Numbers = npt.NDArray[np.float64]
 
 
 def ladder(
-    forward: float, strikes: Numbers, years: float, vols: Numbers
+    forward: float, strikes: Numbers, years: Numbers, vols: Numbers
 ) -> tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers], Numbers]:
-    """``both`` of many strikes; a vol above zero and time left are needed."""
-    root = math.sqrt(years)
+    """``both`` of many options; vols above zero and time left are needed."""
+    root = np.sqrt(years)
     deviation = vols * root
     d1 = np.log(forward / strikes) / deviation + deviation / 2.0
     d2 = d1 - deviation

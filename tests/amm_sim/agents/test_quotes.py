@@ -10,6 +10,7 @@ from amm_sim.agents.quotes import (
     closing,
     half_spread,
     limited,
+    listed,
     margin_of_short,
     outside_vol,
     quote_of,
@@ -17,7 +18,7 @@ from amm_sim.agents.quotes import (
 )
 from amm_sim.pricing import black76
 from amm_sim.pricing.single import black
-from amm_sim.types import LegView, Smile
+from amm_sim.types import LegView, SeriesKey, Smile
 
 
 @mp.workdps(30)
@@ -118,3 +119,21 @@ def test_vols_are_read_per_strike(world):
         0.7,
         0.6,
     ]
+
+
+def test_listed_quotes_are_those_of_mpmath_and_of_one_at_a_time(world):
+    """Boards of different depth, length and time left; one without impact, one past its end."""
+    short = world.expiry(30.0, strikes=np.array([190.0, 210.0]), vols=np.array([0.6, 1.4]))
+    boards = (world.expiry(0.001), world.expiry(1.0, impact=0.0), world.expiry(-1.0), short)
+    pool = world.pool(expiries=boards)
+    found = listed(pool)
+    assert len(found) == 2 * (5 + 5 + 2)
+    for series, quote in found.items():
+        key = SeriesKey.from_id(series)
+        board = next(each for each in boards if each.expiry == key.expiry)
+        alone = quote_of(world.pool(expiries=boards), board, key.strike_index, key.is_call)
+        assert quote == pytest.approx(alone, rel=1e-12, abs=1e-10)
+        told = (quote.value, quote.delta, quote.vega)
+        case = (200.0, quote.strike, quote.years, quote.vol, quote.is_call)
+        assert told == pytest.approx(exact(*case), abs=1e-10)
+    assert listed(world.pool(expiries=())) == {}

@@ -57,14 +57,17 @@ def test_boards_are_all_asked_for_after_an_unknown_one_or_anything() -> None:
 
 def test_boards_stated_is_the_same_list_until_something_changes() -> None:
     boards, made = Boards(), []
-    first = boards.stated([board(10)], 1)
+    first = boards.stated([board(10), board(20)], 0b11)
     kept = Kept(lambda source: made.append(source) or len(made))
-    assert boards.stated([], 1) is first
-    assert (kept(first), kept(boards.stated([], 1))) == (1, 1)
-    closed = boards.stated([], 0)
+    assert boards.stated([], 0b11) is first
+    assert (kept(first), kept(boards.stated([], 0b11))) == ((1, 2), (1, 2))
+    closed = boards.stated([], 0b01)
     assert closed is not first
-    assert not closed[0]["open"]
-    assert kept(closed) == 2
+    assert closed[0] is first[0]
+    assert [each["open"] for each in closed] == [True, False]
+    assert kept(closed) == (1, 3)
+    boards.touch(10)
+    assert kept(boards.stated([board(10)], 0b01)) == (4, 3)  # the same values, but read anew
 
 
 def test_state_waits_for_the_statement_only_when_somebody_looks_at_it() -> None:
