@@ -309,8 +309,8 @@ def _facts(counts: Counts, seconds: float) -> dict[str, Any]:
         "paths_per_second": round(rate, 2),
         "eta_seconds": round(counts.left / rate, 1) if rate else None,
     }
-    if counts.done:
-        p = wilson(counts.insolvent, counts.done)
+    if counts.known + counts.done:
+        p = wilson(counts.insolvent, counts.known + counts.done)
         facts |= {
             "p_insolvent": round(p.value, 5),
             "low": round(p.low, 5),

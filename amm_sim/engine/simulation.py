@@ -240,6 +240,8 @@ class Simulation:
             self._note(Scribe.call, self.progress.transactions, block, transaction)
         executed = zip(sent, block.results, strict=True)
         self.space.settle([(item.order, result.gas) for (item, _), result in executed])
+        if len(self._heads) == LATE:  # while the chain computes what is read now
+            self._take_in_late(*self._heads.popleft())
         self.view: PoolView = self.port.pool_view(block.pool, self._gas_price(self.space.going))
         self._look(block, asked)
         self._finish(block)
@@ -295,8 +297,6 @@ class Simulation:
         """Takes in the accounts that were read with a block, and reads what the block made due."""
         watch = self._watch
         self._heads.append((block, watch.to(self.view)))
-        if len(self._heads) > LATE:
-            self._take_in_late(*self._heads.popleft())
         self._take_in(block, list(block.accounts.values()))
         due = [address for address in watch.due(asked) if address not in block.accounts]
         if due:

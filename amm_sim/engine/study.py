@@ -68,6 +68,7 @@ class Counts:
     done: int = 0
     failed: int = 0
     insolvent: int = 0
+    """Of those that are known or done."""
     spared: int = 0
     """Paths that precision made needless."""
     deaths: int = 0
@@ -147,6 +148,8 @@ class Study:
         for point in plan.points:
             todo = [seed for seed in plan.seeds if not self.ledger.done(point.hash, seed)]
             self.counts.known += len(plan.seeds) - len(todo)
+            known = (self.ledger.paths.results.get((point.hash, seed)) for seed in plan.seeds)
+            self.counts.insolvent += sum(each.insolvent for each in known if each is not None)
             self._waiting.extend(Task(point, seed) for seed in todo)
         for point in plan.points:
             self._spare(point.hash)

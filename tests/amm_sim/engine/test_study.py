@@ -198,6 +198,15 @@ def test_study_more_paths_run_only_what_is_new(tmp_path: Path) -> None:
         assert (counts.known, counts.done) == (20, 10)
 
 
+def test_study_that_goes_on_counts_what_was_insolvent_before(tmp_path: Path) -> None:
+    """Every fourth seed: two of the first ten and five of all twenty, at both points."""
+    with Ledger(tmp_path) as ledger:
+        study(ledger, 10).run()
+        counts = study(ledger, 20).counts
+        assert (counts.known, counts.insolvent) == (20, 4)
+        assert study(ledger, 20).run().insolvent == 10
+
+
 def test_study_failed_path_stops_nothing_and_runs_again(tmp_path: Path) -> None:
     def fails(task: Task) -> PathResult:
         return result(*task.key, status=FAILED, error="boom") if task.seed == 3 else work(task)
