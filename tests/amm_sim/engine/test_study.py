@@ -200,7 +200,7 @@ def test_study_more_paths_run_only_what_is_new(tmp_path: Path) -> None:
 
 def test_study_that_goes_on_counts_what_was_insolvent_before(tmp_path: Path) -> None:
     """Every fourth seed: two of the first ten and five of all twenty, at both points."""
-    with Ledger(tmp_path) as ledger:
+    with Ledger(tmp_path / "paths.jsonl") as ledger:
         study(ledger, 10).run()
         counts = study(ledger, 20).counts
         assert (counts.known, counts.insolvent) == (20, 4)
