@@ -39,7 +39,7 @@ def _check_anvil() -> str:
 
 def _check_contracts() -> str:
     from amm_sim.chain.artifacts import Artifacts
-    from amm_sim.chain.deploy import CORE
+    from amm_sim.chain.roles import CORE
 
     artifacts = Artifacts()
     for name in (*CORE.values(), "PoolLens"):
