@@ -92,7 +92,9 @@ contract OptionMarket is Liquidation {
     function _order(SeriesId id, SWad size, SWad limit, bool opening) private view returns (TradeRules.Order memory o) {
         (o.account, o.id, o.size, o.limit, o.opening) = (msg.sender, id, size, limit, opening);
         o.cents = _centsOfBlock();
-        if (opening) (o.settled, o.uncovered) = (settledOwed(), _uncovered);
+        if (!opening) return o;
+        o.settled = settledOwed();
+        if (_indebted) o.uncovered = _uncovered;
     }
 
     function quote(SeriesId id, SWad size) external view returns (TradeResult memory) {

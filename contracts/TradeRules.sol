@@ -19,7 +19,7 @@ import {PoolMath} from "./libraries/PoolMath.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {MarketParams} from "./types/Params.sol";
 import {Addresses, BookChange, BookGreeks, Mode, OracleView, TradeResult} from "./types/Types.sol";
-import {ONE, SWad, Seconds, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
+import {SWad, Seconds, SeriesId, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
 /// The pool's side of a trade: conditions, price, fees and limits. The market deploys its own, so that both stay
 /// small; as the market's first creation it may trade in the ledger (see GreekLedger).
@@ -233,26 +233,26 @@ contract TradeRules is TradeMemory {
     /// @dev Reverts with the limit that the trade breaks. The trade's cash has not reached the vault yet.
     function _check(Ticket memory t, Order calldata o, SWad delta, Outcome memory out) private view {
         _checkTrade(t, delta.absS());
-        (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes, Timestamp stale) = LEDGER.aggregate(out.spot);
-        if (stale.rawTime() != 0) revert IOptionMarket.StaleGreeks(stale);
-        SWad equity = HEDGE.equityAt(out.spot);
+        (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes) = _freshBook(out.spot);
+        (SWad equity, SWad slope, SWad hedged) = HEDGE.lineAt(out.spot);
         SWad own = VAULT.cash().signed() + _coming(out) + equity - o.settled;
         uint256[2] memory uncovered = o.uncovered;
         Wad money = (own - uncovered.exposureNow().signed() - liability).positive();
         _checkAccountDelta(SWad.wrap(out.cents * CENT).absS(), money);
         _checkGamma(t, greeks.gamma, money);
         _checkVega(t, money);
-        _checkStress(own + _worst(equity, out.spot, nodes, uncovered), money);
-        _checkGate(t, delta, greeks.delta - equity, money);
+        _checkStress(own + PoolMath.worstNode(slope, nodes, uncovered.exposures()), money);
+        _checkGate(t, delta, greeks.delta + hedged, money);
     }
 
-    /// @dev What the worst stress node changes.
-    function _worst(SWad equity, Wad spot, SWad[8] memory nodes, uint256[2] memory uncovered)
+    function _freshBook(Wad spot)
         private
         view
-        returns (SWad)
+        returns (BookGreeks memory greeks, SWad liability, SWad[8] memory nodes)
     {
-        return PoolMath.worstNode(HEDGE.equityAt(spot + spot) - equity, nodes, uncovered.exposures());
+        Timestamp stale;
+        (greeks, liability, nodes, stale) = LEDGER.aggregate(spot);
+        if (stale.rawTime() != 0) revert IOptionMarket.StaleGreeks(stale);
     }
 
     function _checkTrade(Ticket memory t, Wad delta) private view {
@@ -294,10 +294,8 @@ contract TradeRules is TradeMemory {
         if (worst < floor) revert IOptionMarket.StressLimit(worst, floor);
     }
 
-    /// @dev Only for a trade that moved the pool's net delta away from zero. The slope of the stored hedge equity is
-    /// the stored hedge position: `base` is the book's delta less that equity.
-    function _checkGate(Ticket memory t, SWad delta, SWad base, Wad money) private view {
-        SWad net = base + HEDGE.equityAt(t.seen.price + Wad.wrap(ONE));
+    /// @dev Only for a trade that moved the pool's net delta away from zero.
+    function _checkGate(Ticket memory t, SWad delta, SWad net, Wad money) private view {
         bool poolGained = delta.isNegative() != t.size.isNegative();
         if (net.isNegative() != poolGained) HEDGE.gate(net, t.seen.price, money);
     }

@@ -57,8 +57,9 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
     uint256[2] internal _uncovered = [Packing.IN_USE, Packing.IN_USE]; // never zero: a first debt then costs no new slot
     /// Tokens in custody here, gifts apart; the next two are parts of them that wait to be handed over. Wads.
     uint256 internal _held;
-    int128 private _vaults; // the vault's; negative: it owes them
-    uint128 private _insurers; // the insurance fund's
+    int120 private _vaults; // the vault's; negative: it owes them
+    uint120 private _insurers; // the insurance fund's
+    bool internal _indebted; // some account owes beyond its collateral: something is in _uncovered
     address[] internal _list;
 
     constructor(Addresses memory book, Wad maxLegs) {
@@ -281,7 +282,9 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
             own[i] = words[i];
             _uncovered[i] = _uncovered[i] - before + words[i];
         }
-        _accounts[account].exposed = words[0] | words[1] != 0;
+        bool exposed = words[0] | words[1] != 0;
+        _accounts[account].exposed = exposed;
+        _indebted = exposed || _uncovered[0] | _uncovered[1] != Packing.IN_USE;
     }
 
     // ------------------------------------------------------------ money; amounts are whole token units in wads
@@ -289,18 +292,18 @@ abstract contract Accounts is IOptionMarket, ReentrancyGuardTransient {
 
     function _toVault(uint256 amount) internal {
         if (amount == 0) return;
-        _vaults += int128(uint128(amount.toUint120()));
+        _vaults += int120(uint120(amount.toUint112()));
         VAULT.credit(Wad.wrap(amount));
     }
 
     function _fromVault(uint256 amount) internal {
         if (amount == 0) return;
-        _vaults -= int128(uint128(amount.toUint120()));
+        _vaults -= int120(uint120(amount.toUint112()));
         VAULT.debit(address(this), Wad.wrap(amount));
     }
 
     function _toInsurance(uint256 amount) internal {
-        _insurers += amount.toUint128();
+        _insurers += amount.toUint112();
     }
 
     function handovers() public view returns (SWad toVault, Wad toInsurance) {

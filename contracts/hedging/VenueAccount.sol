@@ -12,7 +12,7 @@ import {TokenUnits} from "../libraries/TokenUnits.sol";
 import {VenueCalls} from "../libraries/VenueCalls.sol";
 import {HedgeParams} from "../types/Params.sol";
 import {Addresses, VenuePosition, VenueQuote} from "../types/Types.sol";
-import {SWad, Seconds, Timestamp, Wad} from "../types/Units.sol";
+import {ONE, SWad, Seconds, Timestamp, Wad} from "../types/Units.sol";
 
 /// The pool's account at its venue: a stored copy of the position, what the venue can still take, and the margin
 /// that flows between the vault and the venue. A sick venue never makes anything here revert.
@@ -105,6 +105,11 @@ abstract contract VenueAccount is IHedgeManager {
     function equityAt(Wad spot) public view returns (SWad) {
         SWad move = spot.signed() - Wad.wrap(stored.spot).signed();
         return SWad.wrap(stored.equity) + SWad.wrap(stored.size).mulS(move);
+    }
+
+    function lineAt(Wad spot) external view returns (SWad value, SWad slope, SWad delta) {
+        value = equityAt(spot);
+        (slope, delta) = (equityAt(spot + spot) - value, equityAt(spot + Wad.wrap(ONE)) - value);
     }
 
     function equity() external view returns (SWad) {

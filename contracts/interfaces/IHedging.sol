@@ -83,6 +83,9 @@ interface IHedgeManager {
     /// @notice Stored venue position moved to `spot`: equity + size (spot - reference).
     function equityAt(Wad spot) external view returns (SWad);
 
+    /// @notice The same with what it gains while spot doubles, and while spot rises by one quote.
+    function lineAt(Wad spot) external view returns (SWad equity, SWad slope, SWad delta);
+
     /// @notice Venue's live statement.
     function equity() external view returns (SWad);
     function size() external view returns (SWad);
