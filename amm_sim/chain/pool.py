@@ -160,8 +160,8 @@ class Pool:
             meanwhile()
         if late:
             self._pasts[-1] = (self._pasts[-1][0], late)
-        self._ask_past(1)
         hashes = answers.take() if transactions else []
+        self._ask_past(1)  # Anvil mines by now: before, it would wait until this is answered
         _require_none_failed(hashes)
         _require_none_failed(answers.take())
         number, done = executed(hashes, self._beside.batch(asked(hashes)))
