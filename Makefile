@@ -35,7 +35,7 @@ fuzz-deep: setup  ## Repeat the invariant runs with new seeds for MINUTES=60; pr
 lives: build  ## Run the Python state machine over the contracts for STEPS steps (20000)
 	AMM_SIM_STEPS=$(or $(STEPS),20000) $(BIN)/pytest -s -n 0 tests/stateful $(ARGS)
 
-mutation: build  ## Plant bugs for MINUTES=60, see which tests find them; resumes benchmarks/mutation.jsonl
+mutation: setup  ## Plant bugs for MINUTES=60, see which tests find them; resumes benchmarks/mutation.jsonl
 	$(BIN)/python -m tools.mutation --minutes $(MINUTES) $(ARGS)
 
 static: setup  ## Slither: no finding of high or medium impact that docs/static_analysis.md does not argue

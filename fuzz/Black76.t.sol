@@ -39,6 +39,18 @@ contract Black76Test is Base {
         return (p.forward > p.strike ? p.forward : p.strike) / 5e16 + 4;
     }
 
+    /// Vols beyond 0.001 % and 10,000 % are taken for these, to the wei, on both sides.
+    function test_price_volBeyondTheRange_isThatOfItsEnd() public pure {
+        uint256[2] memory ends = [Black76.MIN_VOL, Black76.MAX_VOL];
+        uint256[4] memory beyond = [uint256(0), Black76.MIN_VOL - 1, Black76.MAX_VOL + Black76.MIN_VOL, 1e30];
+        for (uint256 i; i < 4; ++i) {
+            Value memory wanted = _value(Point(2000e18, 2000e18, i < 2 ? TWO_YEARS : 3600, ends[i / 2]));
+            Value memory got = _value(Point(2000e18, 2000e18, i < 2 ? TWO_YEARS : 3600, beyond[i]));
+            eq(got.call, wanted.call, "call");
+            check(wanted.call != 0, "worth something");
+        }
+    }
+
     function testFuzz_price_isWithinBounds(Point memory p) public pure {
         _fold(p);
         Value memory v = _value(p);

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {AimedBandPolicy} from "../contracts/hedging/AimedBandPolicy.sol";
 import {BandPolicy} from "../contracts/hedging/BandPolicy.sol";
 import {HedgeManager} from "../contracts/hedging/HedgeManager.sol";
 import {IntervalPolicy} from "../contracts/hedging/IntervalPolicy.sol";
 import {IHedgeManager, IHedgePolicy, IHedgeVenue} from "../contracts/interfaces/IHedging.sol";
 import {VenueCalls} from "../contracts/libraries/VenueCalls.sol";
 import {FrictionlessVenue} from "../contracts/mocks/FrictionlessVenue.sol";
+import {MockSignal} from "../contracts/mocks/MockSignal.sol";
 import {MockToken} from "../contracts/mocks/MockToken.sol";
 import {PerpVenue} from "../contracts/mocks/PerpVenue.sol";
-import {BandParams, HedgeParams, IntervalParams, PerpParams} from "../contracts/types/Params.sol";
+import {AimParams, BandParams, HedgeParams, IntervalParams, PerpParams} from "../contracts/types/Params.sol";
 import {Addresses, HedgeDecision, HedgeInput, Mode} from "../contracts/types/Types.sol";
 import {SWad, Seconds, Wad} from "../contracts/types/Units.sol";
 import {Base} from "./Base.sol";
@@ -199,6 +201,17 @@ contract HedgeManagerTest is HedgeBase {
         _checkTokens();
     }
 
+    function test_hedge_giftToTheManager_staysOut() public {
+        ledger.set(-15e18, -0.05e18);
+        manager.hedge();
+        token.mint(address(manager), 7e6);
+        _move(4500e18);
+        ledger.set(-5e18, -0.05e18);
+        manager.hedge();
+        eq(token.balanceOf(address(manager)), 7e6, "the gift");
+        eq(token.balanceOf(address(vault)) * 1e12, vault.cash().raw(), "margin came home, no more");
+    }
+
     /// With 100 of cash the most is 4 * 100 / 2000 = 0.2 less costs.
     function test_hedge_littleCash_limitsLeverageAndRecordsShortfall() public {
         vault.setUp(manager, 100e18);
@@ -209,6 +222,17 @@ contract HedgeManagerTest is HedgeBase {
         check(executed * 2000 <= 4 * equity, "H-3");
         near(int256(manager.shortfall().raw()), 15e18 - executed - 0.0005e18, 1e14, "rest less a tiny band");
         eq(manager.lastHedge().rawTime(), 0, "still due");
+    }
+
+    /// Ten bought with 10,000 of margin; 1000 of cash are left: 11,000 at a leverage of four back 22.
+    function test_hedge_littleCashBesideAPosition_countsItsEquity() public {
+        ledger.set(-15e18, -0.05e18);
+        manager.hedge();
+        near(manager.equity().rawS(), 10_000e18, 20e18, "leverage two");
+        vault.setUp(manager, 1_000e18);
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        near(manager.size().rawS(), 22e18, 0.1e18, "less what the trade costs");
     }
 
     // ------------------------------------------------------------ depth and slippage
@@ -322,6 +346,22 @@ contract HedgeManagerTest is HedgeBase {
         eq(manager.shortfall(), 0, "closed");
     }
 
+    /// The same beside an aim of +2 (a full signal is worth 0.4 of a band of 5): what is open is measured from there.
+    function test_sync_positionLostBesideAnAim_isMeasuredFromTheAim() public {
+        MockSignal signal = new MockSignal();
+        AimParams memory aim = AimParams(SWad.wrap(0), Wad.wrap(1e18), Wad.wrap(0.4e18), Seconds.wrap(600));
+        BandParams memory five = BandParams(Wad.wrap(3e18), Wad.wrap(0.01e18), Wad.wrap(0.01e18), Wad.wrap(0.05e18));
+        _use(new AimedBandPolicy(five, aim, address(signal)), perp);
+        signal.post(1e18, uint64(T0));
+        ledger.set(-15e18, -0.05e18);
+        eq(manager.hedge(), 12e18, "from -15 to 2 - 5");
+        _move(1000e18);
+        (HedgeDecision memory now_,) = manager.preview();
+        manager.sync();
+        near(int256(manager.shortfall().raw()), 15e18 + now_.aim.rawS() - 5e18, 1e12, "15 short, from the aim, less the band");
+        check(now_.aim.rawS() > 3.9e18, "the band in delta has doubled with half the price");
+    }
+
     /// A position that the venue has closed while a shortfall was open is not taken for an order.
     function test_hedge_positionLostBesideAShortfall_isReadBeforeItIsNoted() public {
         ledger.set(-15e18, -0.05e18);
@@ -373,6 +413,55 @@ contract HedgeManagerTest is HedgeBase {
         check(_shortWay(), "still young");
         vm.warp(T0 + 600);
         check(!_shortWay(), "old");
+    }
+
+    function _available(int256 delta) private view returns (uint256 available) {
+        try manager.gate(SWad.wrap(delta), Wad.wrap(2000e18), Wad.wrap(CASH)) {
+            revert("nothing so large");
+        } catch (bytes memory reason) {
+            assembly {
+                available := mload(add(reason, 68))
+            }
+        }
+    }
+
+    /// What was measured lately moves along with a trade of ten: the band of 5 is new, the rest is as it was.
+    function test_hedge_youngMeasure_capacityMovesWithTheTrade() public {
+        _quietWorld();
+        (uint256 toBuy, uint256 toSell) = (_available(-1e24), _available(1e24));
+        (, Wad before,) = manager.inventory();
+        ledger.set(-15e18, -0.05e18);
+        int256 done = manager.hedge().rawS();
+        check(done > 9e18, "bought");
+        (, Wad band,) = manager.inventory();
+        int256 wider = int256(band.raw()) - int256(before.raw());
+        near(int256(_available(-1e24)) - int256(toBuy), wider - done, 1e12, "less to buy");
+        near(int256(_available(1e24)) - int256(toSell), wider + done, 1e12, "more to sell");
+    }
+
+    /// Leverage four on a million is 2000 each way from zero: ten held are ten less to buy and ten more to sell.
+    function test_sync_withoutSlippageLimit_capacityIsWhatLeverageLeaves() public {
+        p.maxSlippage = Wad.wrap(0);
+        _use(_band(), perp);
+        ledger.set(-15e18, -0.05e18);
+        manager.hedge();
+        (, Wad band,) = manager.inventory();
+        int256 rest = int256(band.raw()) + 10e18;
+        near(int256(_available(-1e24)), 1990e18 + rest, 0.1e18, "buy");
+        near(int256(_available(1e24)), 2010e18 + rest, 0.1e18, "sell");
+    }
+
+    /// An aim of +4 in a band of 5: -4 is 8 away from it, so three are bought, also by the short way.
+    function test_hedge_oppositeOfTheAim_isNotTakenForIt() public {
+        MockSignal signal = new MockSignal();
+        AimParams memory aim = AimParams(SWad.wrap(0), Wad.wrap(1e18), Wad.wrap(0.8e18), Seconds.wrap(600));
+        BandParams memory five = BandParams(Wad.wrap(3e18), Wad.wrap(0.01e18), Wad.wrap(0.01e18), Wad.wrap(0.05e18));
+        p.lookAge = Seconds.wrap(600);
+        _use(new AimedBandPolicy(five, aim, address(signal)), perp);
+        signal.post(1e18, uint64(T0));
+        ledger.set(-4e18, -0.05e18);
+        manager.sync();
+        eq(manager.hedge(), 3e18, "to 4 - 5");
     }
 
     function test_hedge_notQuiet_takesTheLongWay() public {
@@ -434,6 +523,15 @@ contract HedgeManagerTest is HedgeBase {
         ledger.set(-15e18, -0.05e18);
         ledger.setStale(-20e18, false);
         eq(manager.hedge(), 20e18, "15 + 10 - 5");
+    }
+
+    /// Its delta is -21 at 2010, when it was -20 at 2000: the book counts -35 + 21 / 2, the band is 10,000 / 2010.
+    function test_hedge_unrefreshableExpiry_isCarriedAlongByItsGamma() public {
+        ledger.set(-15e18, -0.05e18);
+        ledger.setStale(-20e18, false);
+        ledger.setStaleGamma(-0.1e18);
+        _move(2010e18);
+        near(manager.hedge().rawS(), 24.5e18 - 4.975e18, 0.001e18, "half of -21");
     }
 }
 

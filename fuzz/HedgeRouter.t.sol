@@ -4,12 +4,13 @@ pragma solidity ^0.8.28;
 import {HedgeManager} from "../contracts/hedging/HedgeManager.sol";
 import {HedgeRouter} from "../contracts/hedging/HedgeRouter.sol";
 import {RouterMargin} from "../contracts/hedging/RouterMargin.sol";
-import {IAsyncVenue, IHedgeVenue} from "../contracts/interfaces/IHedging.sol";
+import {IAsyncVenue, IHedgeManager, IHedgeVenue} from "../contracts/interfaces/IHedging.sol";
 import {AsyncPerpVenue} from "../contracts/mocks/AsyncPerpVenue.sol";
 import {PerpVenue} from "../contracts/mocks/PerpVenue.sol";
 import {AsyncParams, PerpParams, RouterParams} from "../contracts/types/Params.sol";
 import {HedgeDecision, HedgeInput, Mode, VenuePosition, VenueQuote} from "../contracts/types/Types.sol";
 import {SWad, Seconds, Wad} from "../contracts/types/Units.sol";
+import {Vm} from "./Base.sol";
 import {HedgeBase} from "./HedgeManager.t.sol";
 import {VaultStub} from "./HedgeStubs.sol";
 
@@ -96,6 +97,8 @@ abstract contract RouterBase is HedgeBase {
 }
 
 contract HedgeRouterTest is RouterBase {
+    bytes32 private constant TRADED = keccak256("VenueTraded(address,int256,uint256,int256)");
+
     // ------------------------------------------------------------ split
 
     /// Scales 4 : 1 at equal fees: 80 : 20 at best; the cap of 60 % binds.
@@ -107,6 +110,48 @@ contract HedgeRouterTest is RouterBase {
         eq(manager.size(), 100e18, "sum");
         eq(manager.shortfall(), 0, "none");
         _checkRouter();
+    }
+
+    function test_trade_overTwoVenues_statesTheExposureAtBoth() public {
+        ledger.set(-55e18, -0.05e18);
+        manager.hedge();
+        ledger.set(-105e18, -0.05e18);
+        vm.recordLogs();
+        manager.hedge();
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        uint256 seen;
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].emitter != address(router) || logs[i].topics[0] != TRADED) continue;
+            (int256 size,, int256 exposure) = abi.decode(logs[i].data, (int256, uint256, int256));
+            near(size, 50e18, 1e15, "this trade");
+            near(exposure, 100e18, 1e15, "with the one before");
+            ++seen;
+        }
+        eq(seen, 1, "one statement");
+    }
+
+    /// A margin of 1000 at a leverage of four backs two of a hundred; their price is 2000 and 5 bp.
+    function test_trade_withLittleMargin_fillsWhatItBacksAtThePricePaid() public {
+        vm.startPrank(address(manager));
+        token.mint(address(manager), 1e9);
+        token.approve(address(router), 1e9);
+        router.depositMargin(Wad.wrap(1_000e18));
+        Wad price = router.trade(SWad.wrap(100e18), Wad.wrap(type(uint256).max));
+        near(router.position(address(manager)).size.rawS(), 2e18, 0.02e18, "filled");
+        near(int256(price.raw()), 2001e18, 0.1e18, "price");
+        vm.expectRevert(IHedgeVenue.VenuePaused.selector);
+        router.trade(SWad.wrap(100e18), Wad.wrap(type(uint256).max));
+    }
+
+    function test_trade_sellingWithLittleMargin_fillsWhatItBacksAndNoMore() public {
+        vm.startPrank(address(manager));
+        token.mint(address(manager), 1e9);
+        token.approve(address(router), 1e9);
+        router.depositMargin(Wad.wrap(1_000e18));
+        router.trade(SWad.wrap(-100e18), Wad.wrap(0));
+        near(router.position(address(manager)).size.rawS(), -2e18, 0.02e18, "filled");
+        vm.expectRevert(IHedgeVenue.VenuePaused.selector);
+        router.trade(SWad.wrap(-100e18), Wad.wrap(0));
     }
 
     function test_hedge_otherVenueClosed_capDoesNotBind() public {
@@ -149,6 +194,24 @@ contract HedgeRouterTest is RouterBase {
     }
 
     // ------------------------------------------------------------ failover
+
+    function _backing(PerpVenue venue) private view returns (uint256) {
+        VenuePosition memory one = venue.position(address(router));
+        return (one.equity.positive().minWad(one.margin)).raw();
+    }
+
+    /// What backs trades elsewhere: what is held here and what living venues hold, gains aside.
+    function test_position_margin_isWhatLivingVenuesHold() public {
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        _posts(2100e18);
+        uint256 all = router.held().raw() + _backing(deep) + _backing(thin);
+        check(_backing(deep) > 50_000e18 && _backing(thin) > 30_000e18, "60 and 40 at leverage two");
+        eq(router.position(address(manager)).margin, all, "three places");
+        uint256 less = all - _backing(thin);
+        vm.etch(address(thin), hex"fe");
+        eq(router.position(address(manager)).margin, less, "two");
+    }
 
     function test_hedge_venueReverts_othersTakeOverAndItIsQuarantined() public {
         ledger.set(-55e18, -0.05e18);
@@ -202,6 +265,63 @@ contract HedgeRouterTest is RouterBase {
         _checkRouter();
     }
 
+    /// What a venue holds already counts: 60 and 40 at 2000 and a leverage of two, after 30 and 20.
+    function test_hedge_more_bringsEachVenueToItsTarget() public {
+        ledger.set(-55e18, -0.05e18);
+        manager.hedge();
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        near(deep.position(address(router)).equity.rawS(), 60_000e18, 600e18, "deep");
+        near(thin.position(address(router)).equity.rawS(), 40_000e18, 600e18, "thin");
+    }
+
+    /// 60 and 40 at 2100 need 63,000 and 42,000 and have 3000 and 2000 more: a wish for 10,000 takes no more than that.
+    function test_withdrawMargin_moreThanIsSpare_leavesVenuesTheirTarget() public {
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        _posts(2100e18);
+        uint256 before = router.held().raw();
+        uint256 cash = token.balanceOf(address(manager)) * 1e12;
+        vm.prank(address(manager));
+        router.withdrawMargin(Wad.wrap(10_000e18));
+        near(deep.position(address(router)).equity.rawS(), 63_000e18, 10e18, "deep");
+        near(thin.position(address(router)).equity.rawS(), 42_000e18, 10e18, "thin");
+        near(int256(token.balanceOf(address(manager)) * 1e12 - cash - before), 5_000e18, 300e18, "paid");
+        eq(router.held().raw(), 0, "all of it");
+    }
+
+    function test_withdrawMargin_lessThanIsSpare_takesOnlyWhatIsNotHere() public {
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        vm.startPrank(address(manager));
+        router.withdrawMargin(router.held());
+        token.mint(address(manager), 500e6);
+        token.approve(address(router), 500e6);
+        router.depositMargin(Wad.wrap(500e18));
+        vm.stopPrank();
+        _posts(2100e18);
+        int256 before = deep.position(address(router)).equity.rawS();
+        vm.prank(address(manager));
+        router.withdrawMargin(Wad.wrap(1_500e18));
+        eq(before - deep.position(address(router)).equity.rawS(), 1_000e18, "500 were here");
+        eq(router.held().raw(), 0, "all paid");
+    }
+
+    /// 50 filled and 50 on order at the slow venue: both keep their margin.
+    function test_withdrawMargin_orderWaits_keepsItsMargin() public {
+        _onlySlow();
+        ledger.set(-55e18, -0.05e18);
+        manager.hedge();
+        vm.warp(T0 + 10);
+        slow.execute(address(router));
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        eq(slow.pendingOf(address(router)), 50e18, "waits");
+        vm.prank(address(manager));
+        router.withdrawMargin(Wad.wrap(90_000e18));
+        check(slow.position(address(router)).equity.rawS() > 99_000e18, "100 at 2000 and a leverage of two");
+    }
+
     function test_trade_byStranger_refuses() public {
         vm.expectPartialRevert(RouterMargin.OnlyManager.selector);
         router.trade(SWad.wrap(1e18), Wad.wrap(type(uint256).max));
@@ -235,6 +355,23 @@ contract HedgeRouterTest is RouterBase {
         manager.sync();
         eq(manager.shortfall(), 0, "as ordered");
         check(_nav() < int256(CASH), "paid");
+    }
+
+    /// A closed venue has no capacity; the band, a slack of 10 and half of what waits, on its own side, are left.
+    function test_gate_orderWaits_halfOfItCountsWhereItHelps() public {
+        _onlySlow();
+        ledger.set(-105e18, -0.05e18);
+        manager.hedge();
+        slow.postIndex(Wad.wrap(2000e18), Wad.wrap(1e18), false);
+        manager.sync();
+        (, Wad band,) = manager.inventory();
+        int256 slack = 10e18 + int256(band.raw());
+        manager.gate(SWad.wrap(-50e18 - slack), Wad.wrap(2000e18), Wad.wrap(CASH));
+        manager.gate(SWad.wrap(slack), Wad.wrap(2000e18), Wad.wrap(CASH));
+        vm.expectPartialRevert(IHedgeManager.HedgeCapacity.selector);
+        manager.gate(SWad.wrap(-50e18 - slack - 1), Wad.wrap(2000e18), Wad.wrap(CASH));
+        vm.expectPartialRevert(IHedgeManager.HedgeCapacity.selector);
+        manager.gate(SWad.wrap(slack + 1), Wad.wrap(2000e18), Wad.wrap(CASH));
     }
 
     /// H-4: whoever stops answering may yet fill; after the time of a quarantine the order counts as lost.

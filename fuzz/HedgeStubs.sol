@@ -39,6 +39,7 @@ contract LedgerStub {
     int256 public delta;
     int256 public gamma;
     int256 public staleDelta;
+    int256 public staleGamma;
     bool public stale;
     bool public refreshable;
     uint64 private constant FRESH = 1_800_000_000;
@@ -50,6 +51,10 @@ contract LedgerStub {
 
     function setStale(int256 delta_, bool refreshable_) external {
         (stale, staleDelta, refreshable) = (true, delta_, refreshable_);
+    }
+
+    function setStaleGamma(int256 gamma_) external {
+        staleGamma = gamma_;
     }
 
     function refresh(Timestamp) external {
@@ -82,6 +87,7 @@ contract LedgerStub {
         bool old = expiry.rawTime() == STALE && stale;
         made.refreshedSpot = Wad.wrap(2000e18);
         made.refreshedAt = Timestamp.wrap(uint64(block.timestamp - (old ? 4000 : 0)));
+        made.greeks.gamma = SWad.wrap(expiry.rawTime() == STALE ? staleGamma : int256(0));
         made.greeks.delta = SWad.wrap(expiry.rawTime() == STALE ? staleDelta : delta);
     }
 }

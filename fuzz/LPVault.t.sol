@@ -314,6 +314,22 @@ contract VaultQueueTest is VaultBase {
         vault.cancel(out);
     }
 
+    /// In a mode in which nothing is served a call passes over what was cancelled, and not over what comes later.
+    function test_process_whileItWaits_passesOverNoMoreThanThereIs() public {
+        withdraw(ALICE, 100e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        eq(vault.process(1), 1, "the first");
+        uint256 id = withdraw(ALICE, 100e18);
+        vm.prank(ALICE);
+        vault.cancel(id);
+        pool.setModes(Mode.NORMAL, Mode.REDUCE_ONLY);
+        vault.process(100);
+        pool.setModes(Mode.NORMAL, Mode.NORMAL);
+        withdraw(ALICE, 100e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        eq(vault.process(1), 1, "a later one");
+    }
+
     function test_process_passesOverCancelledRequests() public {
         uint256 first = withdraw(ALICE, 100e18);
         withdraw(BOB, 100e18);
@@ -353,6 +369,40 @@ contract VaultQueueTest is VaultBase {
         eq(vault.freeLiquidity(), 60e18, "free at the other end");
         pool.setNode(0, 2000e18, 0);
         eq(vault.freeLiquidity(), 0, "never negative");
+    }
+
+    /// 1000 of cash and 50 at the venue, less 7 uncovered, 20 that settled shorts owe, 30 that the book owes: 1033.
+    function test_nav_byHand_isTheSameFastAndForDeposits() public {
+        build(0, 0, 0, 0, 0, 0);
+        deposit(ALICE, 1000e18);
+        pool.setOwed(0, 0, 7e18, -20e18);
+        pool.setBook(30e18, 0, 0);
+        pool.setHedge(50e18, 0, 0, false);
+        eq(vault.navFast(Wad.wrap(2000e18)), 1033e18, "fast");
+        eq(vault.navParts().nav, 1033e18, "parts");
+        deposit(CAROL, 103.3e18);
+        near(int256(shares(CAROL)), 100e18, 1e12, "at 1.033");
+    }
+
+    function test_params_areThoseGiven() public {
+        build(1, 2, 3, 0.04e18, 0.005e18, 0.6e18);
+        VaultParams memory p = vault.params();
+        eq(p.depositDelay.rawSeconds(), 1, "depositDelay");
+        eq(p.withdrawalDelay.rawSeconds(), 2, "withdrawalDelay");
+        eq(p.maxWait.rawSeconds(), 3, "maxWait");
+        eq(p.freeBuffer, 0.04e18, "freeBuffer");
+        eq(p.withdrawalFee, 0.005e18, "withdrawalFee");
+        eq(p.bandPricing, 0.6e18, "bandPricing");
+    }
+
+    /// At 70 % of spot: 1000 of cash, 50 less half of 600 at the venue, 30 of options, 25 that shorts owe, 100 for the settled.
+    function test_worstStress_byHand() public {
+        pool.setHedge(50e18, 0.5e18, 0, false);
+        pool.setNode(0, 30e18, 25e18);
+        pool.setOwed(0, 0, 0, 100e18);
+        SWad[8] memory book;
+        book[0] = SWad.wrap(30e18);
+        eq(vault.worstStress(Wad.wrap(2000e18), book), 1000e18 + 50e18 - 300e18 - 30e18 - 25e18 - 100e18, "worst");
     }
 
     function test_freeLiquidity_settledLongsComeFirst() public {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IOptionMarket} from "../contracts/interfaces/IOptionMarket.sol";
+import {Expiries} from "../contracts/libraries/Expiries.sol";
 import {HedgeParams, InsuranceParams, MarginParams, MarketParams, PricingParams, VaultParams} from "../contracts/types/Params.sol";
 import {Mode, Solvency, TradeResult} from "../contracts/types/Types.sol";
 import {SWad, SeriesId, Timestamp, Wad} from "../contracts/types/Units.sol";
@@ -128,6 +129,40 @@ contract SettlementTest is World {
         eq(market.settledOwed().rawS(), 5000e18 - 7200e18, "owed at settlement");
         market.sweep(soon, 100);
         near(_balance(ALICE), 3000e18 - 2200e18, DUST, "net debt paid");
+    }
+
+    /// Alice's 6 calls are worth 6000 and her short of strike 2200 costs 1200: 4800 of 8800 claims on 7920.
+    function test_sweep_nettedCreditor_claimsTheDifference() public {
+        fundPool(address(0x19), 7_920e18);
+        fund(ALICE, 1_000e18);
+        fund(DAVE, 1e18);
+        trade(ALICE, call(soon, 4), 6e18);
+        trade(ALICE, call(soon, 3), -1e18);
+        trade(DAVE, call(soon, 4), 4e18);
+        _settleAt(3400e18);
+        market.sweep(soon, 100);
+        (, Wad scale,,) = market.settlementOf(soon);
+        near(int256(scale.raw()), 0.9e18, 1e12, "scale");
+        near(_balance(ALICE), 1000e18 + 4320e18, DUST, "Alice: 4800 x 0.9");
+        near(_balance(DAVE), 3601e18, DUST, "Dave: 4000 x 0.9");
+        eq(market.settledOwed().rawS(), 0, "nothing owed");
+    }
+
+    function test_sweep_legsOfOtherExpiries_stay() public {
+        Timestamp later = list(7200);
+        fundPool(address(0x19), 20_000e18);
+        fund(ALICE, 1e18);
+        trade(ALICE, call(soon, 4), 6e18);
+        trade(ALICE, call(later, 4), 4e18);
+        _settleAt(3400e18);
+        market.sweep(soon, 100);
+        eq(market.legsOf(ALICE).length, 1, "one is gone");
+        eq(market.legsOf(ALICE)[0].id.rawId(), call(later, 4).rawId(), "the other is not");
+    }
+
+    function test_payoff_isRoundedDownToAMillionWei() public pure {
+        eq(Expiries.payoff(3400e18 + 999_999, 2400e18, true), 1000e18, "call");
+        eq(Expiries.payoff(2400e18 - 1_999_999, 3400e18, false), 1000e18 + 1e6, "put");
     }
 
     function test_settle_price_isFixedOnce() public {

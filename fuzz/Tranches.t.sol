@@ -255,6 +255,22 @@ contract TranchesTest is TrancheBase {
         near(int256(held(ALICE)), 100e18, 2e12, "the second");
     }
 
+    /// Carol's juniors are worth what Bob's are, also when both leave in one call.
+    function test_queue_twoJuniorsInOneCall_getTheSamePrice() public {
+        build(uint64(DAY), uint64(3 * DAY), uint64(14 * DAY), 0, 0, 0);
+        deposit(ALICE, 600e18);
+        depositJunior(BOB, 300e18);
+        depositJunior(CAROL, 100e18);
+        vm.warp(START + DAY);
+        vault.process(3);
+        withdrawJunior(BOB, 100e18);
+        withdrawJunior(CAROL, 100e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        eq(vault.process(2), 2, "both");
+        near(int256(held(BOB)), 100e18, 3e12, "Bob");
+        near(int256(held(CAROL)), 100e18, 3e12, "Carol");
+    }
+
     function test_cancel_returnsJuniors() public {
         build(uint64(DAY), uint64(3 * DAY), 0, 0, 0, 0);
         uint256 into = depositJunior(BOB, 400e18);
@@ -419,6 +435,23 @@ contract FloorTest is VaultBase {
         pool.setBook(int256(vault.cash().raw()) - to, 0, 0);
     }
 
+    /// A gain of 100 at the venue is a high; what the book owes then is none.
+    function test_high_countsTheHedgeAndTheBook() public {
+        pool.setHedge(100e18, 0, 0, false);
+        vault.assess();
+        near(int256(vault.solvency().reserved.raw()), 550e18, 1e6, "1.1 x 0.5 x 1000");
+        pool.setBook(200e18, 0, 0);
+        vault.assess();
+        near(int256(vault.solvency().reserved.raw()), 550e18, 1e6, "900 is none");
+        pool.setBook(0, 0, 0);
+        pool.setOwed(0, 0, 200e18, 0);
+        vault.assess();
+        near(int256(vault.solvency().reserved.raw()), 550e18, 1e6, "nor with 200 uncovered");
+        pool.setOwed(0, 0, 0, 200e18);
+        vault.assess();
+        near(int256(vault.solvency().reserved.raw()), 550e18, 1e6, "nor with 200 for settled longs");
+    }
+
     function test_high_isNotedOnTrustedPricesOnly() public {
         value(5000e18);
         pool.setModes(Mode.REDUCE_ONLY, Mode.NORMAL);
@@ -490,6 +523,15 @@ contract FloorTest is VaultBase {
         check(_scale() >= 1e18 - 1e10, "and longs can still be paid");
     }
 
+    /// Stress leaves 350 of 1000; of Carol's 100 the floor of her shares is 50: Alice gets 400.
+    function test_deposit_beforeAWithdrawal_freesWhatIsAboveItsFloor() public {
+        withdraw(ALICE, 500e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        pool.setNode(0, 650e18, 0);
+        deposit(CAROL, 100e18);
+        near(int256(held(ALICE)), 400e18, 3e12, "350 + 100 - 50");
+    }
+
     function test_floorOff_isAsBefore() public {
         floorShare = Wad.wrap(0);
         build(0, 0, 0, 0, 0, 0);
@@ -515,6 +557,11 @@ contract FloorTranchesTest is TrancheBase {
         value(800e18); // juniors 200
         withdraw(ALICE, 200e18);
         eq(vault.solvency().reserved, 375e18, "half of 1000 less a quarter");
+    }
+
+    function test_reserved_queuedJuniorsCountByValue() public {
+        withdrawJunior(BOB, 100e18);
+        eq(vault.solvency().reserved, 450e18, "half of 1000 less 100");
     }
 
     /// Juniors are nearly worthless and so cheap that a few dollars buy millions of shares: that must not dilute the

@@ -346,6 +346,23 @@ contract UnderlyingCollateralTest is UnderlyingBase {
         collateral.buy(_w(1e18), _w(10_000e18));
     }
 
+    /// Less its haircut the stock is worth 8,000 a unit, and 5,600 where spot is 30 % lower.
+    function test_worstStress_countsTheStockThatFallsWithSpot() public {
+        int256 stock = int256(_stock());
+        SWad[8] memory book;
+        near(vault.worstStress(_w(10_000e18), book).rawS(), int256(vault.cash().raw()) + stock * 5_600, 1e6, "worst");
+    }
+
+    function test_deposit_besideStock_paysForIt() public {
+        _stock();
+        uint256 price = vault.sharePrice().raw();
+        fundPool(address(0xDA), 100_000e18);
+        uint256 worth = vault.sharesOf(address(0xDA)).raw() * price / 1e18;
+        check(worth <= 100_000e18 && worth > 99_000e18, "at its price, or up to the haircut above");
+        near(vault.navFast(_w(10_000e18)).rawS(), vault.navParts().nav.rawS(), 1e6, "fast");
+        eq(vault.freeLiquidity(), vault.cash().raw(), "all cash: nothing is listed, and the stock adds to it");
+    }
+
     /// Dust does not put the price up again; as much again puts it half way up.
     function test_stock_addedLater_movesTheClockInProportion() public {
         uint256 stock = _stock();

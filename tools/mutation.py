@@ -1,129 +1,213 @@
 """Mutation testing of the contracts: which planted bugs do the tests find.
 
 A seeded sample stratified by file and kind, then every sign mutant of the pricing, hedging, margin
-and waterfall files. Each is compiled without via-IR in a copy of the project and run against its
-file's tests (tools/mutation_map.json, quickest first). The ledger is appended to: a run may be
-stopped and goes on where it was; what was judged in a file that has changed since does not count.
+and waterfall files (tools/mutants.py). All are planted in one copy of the project, compiled once
+without via-IR; a mutant is judged by running its file's tests (tools/mutation_map.json) with the
+chain's id that chooses it. The ledger is appended to: a run may be stopped and goes on where it
+was; what was judged in a function that has changed since does not count.
 
-    python -m tools.mutation [--minutes 60] [--sample 200] [--seed 1]
+    python -m tools.mutation [--minutes 60] [--sample 220] [--only REGEX] [--again]
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
+import re
 import shutil
-import subprocess
+import signal
+import sys
+import tempfile
 import time
 from collections import defaultdict
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from tools.mutants import ROOT, Mutant, draw, is_sign_of_group, mutants_of, syntax, tests_of
+import pytest
+
+from amm_sim.chain.anvil import find_binary
+from tools import mutants
+from tools.mutants import FIRST, MAP, ROOT, Mutant, is_sign_of_group, tests_of
 
 TREE = ROOT / "build" / "mutation"
 LEDGER = ROOT / "benchmarks" / "mutation.jsonl"
 RESULT = ROOT / "benchmarks" / "mutation.json"
-FORGE, PYTEST = str(ROOT / ".venv/bin/forge"), str(ROOT / ".venv/bin/pytest")
-PATIENCE = 900
-ENV = os.environ | {
+ARGUED = ROOT / "tools" / "mutation_equivalent.json"
+"""Survivors that change nothing that counts, and why."""
+FORGE = str(ROOT / ".venv/bin/forge")
+ANVIL = """#!/bin/sh
+case "$*" in *--disable-code-size-limit*) ;; *) set -- "$@" --disable-code-size-limit ;; esac
+exec {} "$@" --chain-id "$FOUNDRY_CHAIN_ID"
+"""
+CHANGED = {
     "FOUNDRY_PROFILE": "lite",
     "FOUNDRY_FUZZ_RUNS": "64",
+    "FOUNDRY_FUZZ_SEED": "1",
     "FOUNDRY_INVARIANT_RUNS": "1",
-    "PYTHONPATH": str(ROOT),
-    "SOLC_CACHE": str(TREE / "solc-cache"),
+    "FOUNDRY_INVARIANT_FAILURE_PERSIST_DIR": str(TREE / "failures"),
+    "FOUNDRY_FUZZ_FAILURE_PERSIST_DIR": str(TREE / "failures"),
     "AMM_SIM_ARTIFACTS": str(TREE / "build/forge-lite"),
+    "AMM_SIM_ANVIL": str(TREE / "anvil"),
 }
+SLOW = ("hypothesis.strategies", "mpmath", "scipy.optimize", "QuantLib", "amm_sim.scenario")
+"""What tests take long to import."""
+Row = dict[str, Any]
 
 
-def call(words: list[str], folder: Path) -> tuple[bool, str]:
-    """Whether a command ended well in time, and what it said."""
+def call(words: list[str], number: int, patience: float) -> tuple[bool, str]:
+    """Whether tests or a build end well in time with this number chosen, and what was said.
+
+    Pytest is forked from this process, which has imported what takes long to import.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            run(words, number, log.fileno())
+        status = wait(child, patience)
+        log.seek(0)
+        said = log.read()
+    if status is None:
+        return False, "FAILED: timeout"
+    return status == 0 and "[FAIL" not in said, said
+
+
+def run(words: list[str], number: int, log: int) -> NoReturn:
+    """Becomes the command, or runs the tests."""
+    os.setsid()
+    for output in (1, 2):
+        os.dup2(log, output)
+    os.environ.update(CHANGED | {"FOUNDRY_CHAIN_ID": str(number)})
+    if words[0] == "pytest":
+        os.chdir(ROOT)
+        os._exit(pytest.main(words[1:]))
+    os.chdir(TREE)
+    os.execv(words[0], words)
+
+
+def wait(child: int, patience: float) -> int | None:
+    """How a process ended; none if it had to be stopped."""
+    end = time.monotonic() + patience
     try:
-        done = subprocess.run(
-            words,
-            cwd=folder,
-            env=ENV,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False, "timeout"
-    said = done.stdout + done.stderr
-    return done.returncode == 0 and "[FAIL" not in done.stdout, said
+        while time.monotonic() < end:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.02)
+    except KeyboardInterrupt:
+        os.killpg(child, signal.SIGKILL)
+        raise
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
-def prepare() -> None:
-    """The copy that mutants are planted in, compiled once."""
-    for name in ("contracts", "fuzz"):
-        shutil.rmtree(TREE / name, ignore_errors=True)
-        shutil.copytree(ROOT / name, TREE / name, ignore=shutil.ignore_patterns(".cache"))
+def plant(drawn: list[Mutant]) -> dict[str, str]:
+    """Writes the copy with all mutants in it; those that solc refuses, and why."""
+    original, refused = (
+        mutants.sources(),
+        {m.key: "no place for a switch" for m in drawn if not m.edits},
+    )
+    while True:
+        texts = original | {
+            file: mutants.readable(file, mutants.planted(original[file].encode(), edits))
+            for file, edits in numbered(drawn, refused).items()
+        }
+        wrong = [e for e in mutants.compiled(texts).get("errors", []) if e["severity"] == "error"]
+        for error in wrong:
+            number = chosen_at(texts, error["sourceLocation"])
+            refused[drawn[number - FIRST - 1].key] = error["message"]
+        if not wrong:
+            break
+    for file, text in texts.items():
+        if file.startswith("contracts/"):
+            write(TREE / file, text)
+    for path in (ROOT / "fuzz").glob("*.sol"):
+        write(TREE / "fuzz" / path.name, mutants.readable(path.name, path.read_text()))
+    return refused
+
+
+def numbered(drawn: list[Mutant], refused: dict[str, str]) -> dict[str, list[tuple[Any, int]]]:
+    """Edits of every contract with the numbers that choose them."""
+    found: dict[str, list[tuple[Any, int]]] = {
+        f: [] for f in mutants.sources() if f.startswith("contracts/")
+    }
+    for number, mutant in enumerate(drawn, FIRST + 1):
+        for edit in mutant.edits:
+            if mutant.key not in refused:
+                found[edit.file].append((edit, number))
+    return found
+
+
+def chosen_at(texts: dict[str, str], where: dict[str, Any]) -> int:
+    """The mutant whose switch is nearest before the end of an error."""
+    text = texts[where["file"]].encode()[: where["end"]].decode(errors="ignore")
+    numbers = re.findall(r"chainid(?:\(\),| ==) (\d+)", text)
+    if not numbers:
+        raise SystemExit(f"the copy does not compile at {where}")
+    return int(numbers[-1])
+
+
+def write(path: Path, text: str) -> None:
+    """Only if it says something else: forge goes by the time of change."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def build() -> None:
+    """Compiles the copy."""
     shutil.copy(ROOT / "foundry.toml", TREE)
     for name in ("node_modules", ".solc", "tools"):
         if not (TREE / name).exists():
             (TREE / name).symlink_to(ROOT / name)
-    if not (TREE / "solc-cache").exists():
-        shutil.copytree(ROOT / "build/solc-cache", TREE / "solc-cache", copy_function=os.link)
-    ok, said = call([FORGE, "build", "contracts"], TREE)
+    write(TREE / "anvil", ANVIL.format(find_binary()))
+    (TREE / "anvil").chmod(0o755)
+    ok, said = call([FORGE, "build"], FIRST, 7200)
     if not ok:
-        raise SystemExit(f"the unchanged contracts do not compile: {said[-3000:]}")
+        raise SystemExit(f"the copy does not compile: {said[-3000:]}")
 
 
-def code() -> dict[str, str]:
-    """Bytecode of every contract of the copy, less the hash of its sources at the end."""
-    found = {}
-    for path in (TREE / "build/forge-lite").glob("*.sol/*.json"):
-        if not path.parent.name.endswith(".t.sol"):
-            text = json.loads(path.read_text())["bytecode"]["object"]
-            tail = 2 * int(text[-4:], 16) + 4 if len(text) > 4 and text[-4:].isalnum() else 0
-            found[f"{path.parent.name}:{path.stem}"] = text[:-tail] if tail < len(text) else text
-    return found
+def passes(test: list[str], number: int, patience: float) -> tuple[bool, str]:
+    """Whether tests pass with a mutant chosen, and what failed."""
+    shutil.rmtree(TREE / "failures", ignore_errors=True)
+    if test[0].startswith("fuzz/"):
+        words = [FORGE, "test", "--fail-fast", "--match-path", *test]
+    else:
+        left_out = [word for name in MAP["left_out"] for word in ("--deselect", name)]
+        words = [
+            "pytest",
+            "-x",
+            "-q",
+            "--ff",
+            "-o",
+            f"cache_dir={TREE}/pytest",
+            "--hypothesis-seed=1",
+        ]
+        words += [*left_out, *test]
+    ok, said = call(words, number, patience)
+    failed = [x for x in said.splitlines() if "[FAIL" in x or x.startswith(("FAILED", "ERROR"))]
+    return ok, (failed or [said[-160:]])[0].strip()[:160] + f" ({test[0]})"
 
 
-def passes(test: list[str]) -> tuple[bool, str]:
-    """Whether tests pass on the copy as it is, and what failed."""
-    is_forge = test[0].startswith("fuzz/")
-    words = [FORGE, "test", "--match-path", *test] if is_forge else [PYTEST, "-x", "-q", *test]
-    ok, said = call(words, TREE if is_forge else ROOT)
-    failed = [x for x in said.splitlines() if "[FAIL" in x or x.startswith("FAILED")]
-    return ok, (failed or [said[-80:]])[0].strip()[:160] + f" ({test[0]})"
-
-
-def judge(mutant: Mutant, original: dict[str, str]) -> tuple[str, str]:
-    """The verdict on a planted mutant, and what killed it."""
-    ok, _ = call([FORGE, "build", "contracts"], TREE)
-    if not ok:
-        return "invalid", "does not compile"
-    if code() == original:
-        return "equivalent", "same bytecode"
-    for test in tests_of(mutant.file):
-        ok, by = passes(test)
+def judge(mutant: Mutant, number: int, sound: dict[str, float], deep: bool) -> tuple[str, str]:
+    """The verdict on a planted mutant, and what killed it; tests are tried without one first."""
+    for test in tests_of(mutant.file, deep):
+        name = " ".join(test)
+        if name not in sound:
+            began = time.monotonic()
+            ok, said = passes(test, FIRST, 900)
+            if not ok:
+                raise SystemExit(f"fails without a mutant: {said}")
+            sound[name] = time.monotonic() - began
+            print(f"sound      {name} [{sound[name]:.0f} s]", flush=True)
+        ok, by = passes(test, number, 60 + 8 * sound[name])
         if not ok:
             return "killed", by
     return "survived", ""
-
-
-def trial(mutant: Mutant, original: dict[str, str]) -> dict[str, Any]:
-    """Plants, judges, removes."""
-    path = TREE / mutant.file
-    text = path.read_bytes()
-    cache = set((TREE / "solc-cache").iterdir())
-    began = time.monotonic()
-    after = mutant.at + len(mutant.old.encode())
-    path.write_bytes(text[: mutant.at] + mutant.new.encode() + text[after:])
-    try:
-        verdict, by = judge(mutant, original)
-    finally:
-        path.write_bytes(text)
-        for file in set((TREE / "solc-cache").iterdir()) - cache:
-            file.unlink()
-    line = text[: mutant.at].count(b"\n") + 1
-    found = {"line": line, "verdict": verdict, "by": by, "seconds": round(time.monotonic() - began)}
-    return {"key": mutant.key} | asdict(mutant) | found
 
 
 def wilson(killed: int, of: int, z: float = 1.96) -> tuple[float, float]:
@@ -132,14 +216,17 @@ def wilson(killed: int, of: int, z: float = 1.96) -> tuple[float, float]:
     return (middle - spread) / (of + z * z), (middle + spread) / (of + z * z)
 
 
-def report(rows: list[dict[str, Any]]) -> None:
+def report(drawn: list[Mutant], size: int) -> None:
     """The share killed by kind, the survivors; writes mutation.json."""
+    rows, sample = list(known(drawn).values()), {m.key for m in drawn[:size]}
     counted, table = [r for r in rows if r["verdict"] in ("killed", "survived")], {}
     sets = defaultdict(list, {"all": counted})
     for row in counted:
-        sets[row["kind"]].append(row)
+        if row["key"] in sample:
+            sets["the stratified sample"].append(row)
         if is_sign_of_group(row["file"], row["kind"]):
             sets["signs: pricing, hedging, margin, waterfall"].append(row)
+        sets[row["kind"]].append(row)
     for name, part in sets.items():
         killed = sum(r["verdict"] == "killed" for r in part)
         low, high = wilson(killed, len(part)) if part else (0.0, 1.0)
@@ -151,52 +238,81 @@ def report(rows: list[dict[str, Any]]) -> None:
         }
         print(f"{name:44}{killed:>5} of {len(part):<5}{low:>7.1%} -{high:>6.1%}")
     left = [r for r in counted if r["verdict"] == "survived"]
-    for row in left:
-        print(f"survived  {row['file']}:{row['line']}  {row['old']!r} -> {row['new']!r}")
-    others = {v: sum(r["verdict"] == v for r in rows) for v in ("invalid", "equivalent")}
     survivors = [f"{r['file']}:{r['line']} {r['old']} -> {r['new']}" for r in left]
-    RESULT.write_text(
-        json.dumps({"table": table, "others": others, "survivors": survivors}, indent=1) + "\n"
+    print(*(f"survived  {line}" for line in survivors), sep="\n")
+    others = {v: sum(r["verdict"] == v for r in rows) for v in ("equivalent", "invalid")}
+    result = {"drawn": len(drawn), "judged": len(rows)} | others | {"table": table}
+    RESULT.write_text(json.dumps(result | {"survivors": survivors}, indent=1) + "\n")
+
+
+def known(drawn: list[Mutant]) -> dict[str, Row]:
+    """The last word on each drawn mutant; survivors argued harmless count as equivalent."""
+    lines = LEDGER.read_text().splitlines() if LEDGER.exists() else []
+    current = {m.key for m in drawn}
+    rows = {row["key"]: row for row in map(json.loads, lines) if row["key"] in current}
+    argued = {key for part in json.loads(ARGUED.read_text()) for key in part["mutants"]}
+    for key in argued & rows.keys():
+        if rows[key]["verdict"] == "survived":
+            rows[key]["verdict"] = "equivalent"
+    return rows
+
+
+def note(mutant: Mutant, verdict: str, by: str, deep: bool) -> None:
+    """Adds a line to the ledger and to the screen."""
+    row = {name: getattr(mutant, name) for name in ("key", "file", "line", "kind", "old", "new")}
+    row |= {"verdict": verdict, "by": by, "deep": deep}
+    with LEDGER.open("a") as ledger:
+        ledger.write(json.dumps(row) + "\n")
+    print(
+        f"{verdict:10} {mutant.file}:{mutant.line} {mutant.old!r} -> {mutant.new!r} {by}",
+        flush=True,
     )
+
+
+def campaign(drawn: list[Mutant], todo: list[tuple[Mutant, bool]], minutes: float) -> None:
+    """Plants all, judges those to do until the time is over."""
+    numbers = {m.key: number for number, m in enumerate(drawn, FIRST + 1)}
+    refused = plant(drawn)
+    print(f"{len(drawn) - len(refused)} mutants planted, compiling", flush=True)
+    build()
+    for name in SLOW:
+        importlib.import_module(name)
+    end, sound = time.monotonic() + 60 * minutes, dict[str, float]()
+    for mutant, deep in todo:
+        if time.monotonic() > end:
+            print("time is over; the next run goes on here")
+            break
+        if mutant.key in refused:
+            note(mutant, "invalid", refused[mutant.key], deep)
+        else:
+            note(mutant, *judge(mutant, numbers[mutant.key], sound, deep), deep)
+
+
+def to_do(drawn: list[Mutant], rows: dict[str, Row], options: argparse.Namespace) -> list[Any]:
+    """What was not judged; then what survived the quick tests and has yet to meet the slow ones."""
+    chosen = [m for m in drawn if re.search(options.only, m.key)]
+    left = [m for m in chosen if rows.get(m.key, {}).get("verdict") == "survived"]
+    again = [(m, True) for m in left if options.again or not rows[m.key]["deep"]]
+    return [(m, False) for m in chosen if m.key not in rows] + again
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--sample", type=int, default=200)
+    parser.add_argument("--sample", type=int, default=220)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="only mutants whose key matches this expression")
+    parser.add_argument("--again", action="store_true", help="judge survivors anew")
     options = parser.parse_args()
-    end = time.monotonic() + 60 * options.minutes
-    drawn = draw(
-        [m for file, tree in syntax().items() for m in mutants_of(file, tree)],
-        options.sample,
-        options.seed,
+    drawn = mutants.draw(
+        mutants.mutants(mutants.sources(), MAP["mutated"]), options.sample, options.seed
     )
-    lines = LEDGER.read_text().splitlines() if LEDGER.exists() else []
-    current = {m.key for m in drawn}
-    rows = [row for row in map(json.loads, lines) if row["key"] in current]
-    known = {row["key"] for row in rows}
-    todo = [m for m in drawn if m.key not in known]
-    print(f"{len(drawn)} mutants drawn, {len(drawn) - len(todo)} judged before")
+    rows = known(drawn)
+    todo = to_do(drawn, rows, options)
+    print(f"{len(drawn)} mutants drawn, {len(rows)} judged before, {len(todo)} to do", flush=True)
     if todo:
-        prepare()
-        original = code()
-    sound: set[str] = set()  # tests that pass without a mutant
-    for mutant in todo:
-        if time.monotonic() > end:
-            print("time is over; the next run goes on here")
-            break
-        for test in tests_of(mutant.file):
-            if test[0] not in sound and not passes(test)[0]:
-                raise SystemExit(f"fails without a mutant: {test}")
-            sound.add(test[0])
-        row = trial(mutant, original)
-        rows.append(row)
-        with LEDGER.open("a") as ledger:
-            ledger.write(json.dumps(row) + "\n")
-        change = f"{row['file']}:{row['line']} {row['old']!r} -> {row['new']!r}"
-        print(f"{row['verdict']:10} {change} {row['by']} [{row['seconds']} s]", flush=True)
-    report(rows)
+        campaign(drawn, todo, options.minutes)
+    report(drawn, options.sample)
 
 
 if __name__ == "__main__":

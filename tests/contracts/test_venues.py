@@ -136,6 +136,29 @@ def test_uniswap_hedge_sells_borrowed_underlying(uniswap: Callable[..., Pool]) -
     assert pool.wad("hedge", "size") == pytest.approx(from_wad(event["size"]))
 
 
+def test_uniswap_position_that_grows_needs_a_fifth_of_its_worth(
+    uniswap: Callable[..., Pool],
+) -> None:
+    """450 quote carry a notional of 2,250: one underlying, not 1.9; less is always allowed."""
+    pool = uniswap(
+        **{"uniswap.maxDeviation": Decimal("0.02"), "uniswap.depthShare": Decimal("0.05")}
+    )
+    equip(pool, SANDWICH, "uniswap")
+
+    def trade(size: float) -> Any:
+        limit = ENOUGH if size > 0 else 0
+        return pool.send("uniswap", "trade", to_wad(size), limit, sender=SANDWICH)
+
+    assert pool.send("uniswap", "depositMargin", to_wad(450), sender=SANDWICH).ok
+    assert trade(1.0).ok
+    assert trade(0.9).error.name == "VenueMargin"
+    assert trade(-0.4).ok
+    before = pool.view("uniswap", "position", SANDWICH)["equity"]
+    assert pool.send("uniswap", "withdrawMargin", to_wad(10), sender=SANDWICH).ok
+    assert before - pool.view("uniswap", "position", SANDWICH)["equity"] == to_wad(10)
+    assert from_wad(pool.view("uniswap", "position", SANDWICH)["size"]) == pytest.approx(0.6)
+
+
 def test_uniswap_block_takes_at_most_its_share_of_depth(uniswap: Callable[..., Pool]) -> None:
     pool = uniswap(**{"uniswap.depthShare": Decimal("0.001")})
     pool.trade(1, 120)
@@ -359,12 +382,32 @@ def _held(pool: Pool) -> tuple[int, int]:
     return quote, pool.view("underlying", "balanceOf", FILLER)
 
 
+@pytest.mark.parametrize(("call", "sign"), [(True, 1), (False, -1)])
+def test_fill_of_all_that_is_wanted_is_taken_whole_where_nobody_else_sells(
+    chain: Chain, call: bool, sign: int
+) -> None:
+    """At the oracle's price to the unit: no reward yet, and of the escrow everything comes back."""
+    pool = routed(chain, ["fillers"], **FEE, **{"reward.maxReward": Decimal("0.0008")})
+    equip(pool, FILLER, "fillers")
+    pool.trade(1, 60, call=call)
+    before = _held(pool)
+    done = _fill(pool, sign * 1000.0)
+    assert done.ok, done.error
+    size = from_wad(done.named("Hedged")[0]["size"])
+    assert abs(size) > 10
+    assert done.named("Hedged")[0]["shortfall"] == 0
+    quote, underlying = (from_wad(b - a) for a, b in zip(before, _held(pool), strict=True))
+    assert underlying == -size
+    assert quote == pytest.approx(size * SPOT, abs=1.1e-6)
+
+
 def test_fill_reward_is_paid_from_inventory_fees_only(fillers: Callable[..., Pool]) -> None:
     pool = fillers(**{"reward.budget": Decimal("0.01")})
     pool.trade(1, 60)
     assert pool.send("fillers", "notice").ok
     pool.price(SPOT, seconds=600)
     rules = pool.chain.at(pool.view("market", "rules"), "TradeRules")
+    assert _fill(pool, 0.0, limit=0.0).error.name == "NotNeeded"
     assert _fill(pool, 1000.0).ok
     assert pool.wad("fillers", "rewardsPaid") <= 0.01 * from_wad(rules.call("inventoryFees")) + 1e-9
 
@@ -375,9 +418,14 @@ def test_fill_is_refused_at_a_worse_price_outside_normal_and_after_a_jump(
     pool = fillers()
     pool.trade(1, 60)
     assert _fill(pool, 1000.0, limit=SPOT * 1.0001).error.name == "VenueLimit"
-    for spot in (SPOT, SPOT * 1.04):
+    for spot in (SPOT, SPOT):
         pool.price(spot, seconds=60)
         assert pool.send("oracle", "poke").ok
+    token = pool.chain.snapshot()
+    assert _fill(pool, 1000.0).ok  # the average is known and near
+    pool.chain.revert(token)
+    pool.price(SPOT * 1.04, seconds=60)
+    assert pool.send("oracle", "poke").ok
     assert _fill(pool, 1000.0).error.name == "RewardsOff"
 
 

@@ -53,6 +53,22 @@ def test_list_takes_the_feeds_slice_at_once(world: World) -> None:
         assert abs(weight - WAD / (1 + (k / mpf("0.6")) ** 2)) <= 10**9 + 10
 
 
+def test_list_of_a_slice_whose_bottom_is_not_at_the_money(world: World) -> None:
+    smile = SMILE | {"m": 0.15}
+    made, expiry = world(smile)
+    for strike, vol in zip(STRIKES, anchors(made, expiry), strict=True):
+        assert abs(vol - svi_vol(smile, strike) * WAD) <= UNIT
+
+
+def test_status_is_open_where_a_sharp_bend_makes_up_for_nothing_else(world: World) -> None:
+    """Density near the bottom of a bend of 8 in variance a unit of k squared is far above zero."""
+    made, _ = world()
+    expiry = made.chain.time + 365 * DAY
+    bend = {"a": 0.16, "b": 0.4, "rho": 0.0, "m": 0.0, "sigma": 0.05}
+    made.list(expiry, (2000, 2100), 1e6, bend)
+    assert made.surface.call("status", expiry)["open"]
+
+
 def test_packed_words_hold_anchor_and_weight_of_each_strike(world: World) -> None:
     made, expiry = world()
     seen, words = made.surface.call("anchors", expiry), made.surface.call("packed", expiry)
@@ -147,6 +163,13 @@ def test_status_is_reduce_only_under_a_butterfly(world: World) -> None:
     vogt = {"a": -0.0410, "b": 0.1331, "rho": 0.3060, "m": 0.3586, "sigma": 0.4153}
     made.list(expiry, (1000, 2000, 4400), 1e6, vogt)
     assert not made.surface.call("status", expiry)["open"]
+    steep = {"a": 0.01, "b": 1.5, "rho": 0.5, "m": 0.0, "sigma": 0.1}
+    past_lee = made.chain.time + 364 * DAY  # its wing rises by 2.25 a unit of k, Lee's bound is 2
+    made.list(past_lee, (1000, 2000, 4400), 1e6, steep)
+    assert not made.surface.call("status", past_lee)["open"]
+    far = made.chain.time + 363 * DAY  # the same wing where total variance is large
+    made.list(far, (2000, 20_000), 1e6, steep)
+    assert not made.surface.call("status", far)["open"]
     other = made.chain.time + 366 * DAY
     made.list(other, (1000, 2000, 4400), 1e6, flat(1.5))
     assert made.surface.call("status", other)["open"]
