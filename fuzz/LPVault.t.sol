@@ -560,6 +560,19 @@ contract VaultQueueTest is VaultBase {
         eq(lp, address(0), "served");
     }
 
+    /// At 1980 the book has gained 60 and one underlying of hedge lost 20: NAV is 1000 and 40 more or less.
+    function test_process_band_hedgeOffsetsTheBook() public {
+        pool.setExpiry(uint64(block.timestamp + 30 * DAY), false, 0);
+        pool.setBook(0, 3e18, 0);
+        pool.setHedge(0, 1e18, 0, false);
+        pool.setPrice(1980e18, 2000e18, 2020e18);
+        deposit(CAROL, 1040e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        pool.setExpiry(uint64(block.timestamp + 30 * DAY), false, 0);
+        vault.process(1);
+        near(int256(shares(CAROL)), 1000e18, 1e9, "issued at the high NAV, 1040");
+    }
+
     /// Vega 500 per 1.00 of vol; the feed is 2 points ahead of the anchors and 90 % sure, of 10 points: 2 + 1 = 3 points.
     function test_process_anchorsInDoubt_countAtTheWorseSide() public {
         volBand = Wad.wrap(0.1e18);

@@ -160,6 +160,36 @@ contract SettlementTest is World {
         eq(market.legsOf(ALICE)[0].id.rawId(), call(later, 4).rawId(), "the other is not");
     }
 
+    function test_grossMarks_settledLegsCountUntilSwept() public {
+        _open(10_000e18, 0);
+        _settleAt(3400e18);
+        (Wad longs, Wad shorts) = market.grossMarks(Wad.wrap(3400e18));
+        eq(longs, 10_000e18, "Alice's and Dave's");
+        eq(shorts, 4_000e18, "Bob's");
+        market.sweep(soon, 100);
+        (longs, shorts) = market.grossMarks(Wad.wrap(3400e18));
+        eq(longs.raw() + shorts.raw(), 0, "paid");
+    }
+
+    /// 8000 of the pool and 1000 of the fund for 9000 and 1000: whoever comes first, the fund gives what is lacking then.
+    function test_sweep_drawsOnTheFundWhenCashIsGone() public {
+        fundPool(address(0x19), 8_000e18);
+        insure(1_000e18);
+        fund(ALICE, 1e18);
+        fund(DAVE, 1e18);
+        trade(ALICE, call(soon, 4), 9e18);
+        trade(DAVE, call(soon, 4), 1e18);
+        _settleAt(3400e18);
+        int256 paid;
+        for (uint256 i; i < 10 && paid == 0; ++i) {
+            market.sweep(soon, 1);
+            paid = _balance(ALICE) + _balance(DAVE) - 2e18;
+        }
+        check(paid > 800e18, "one of them");
+        int256 lacking = paid > 8_000e18 ? paid - 8_000e18 : int256(0);
+        near(int256(insurance.balance().raw()), 1_000e18 - lacking, DUST, "no more than that");
+    }
+
     function test_payoff_isRoundedDownToAMillionWei() public pure {
         eq(Expiries.payoff(3400e18 + 999_999, 2400e18, true), 1000e18, "call");
         eq(Expiries.payoff(2400e18 - 1_999_999, 3400e18, false), 1000e18 + 1e6, "put");

@@ -452,6 +452,15 @@ contract FloorTest is VaultBase {
         near(int256(vault.solvency().reserved.raw()), 550e18, 1e6, "nor with 200 for settled longs");
     }
 
+    /// 1000 less a floor of 500 is all but used up by 495 net: then longs and shorts count gross.
+    function test_assess_countsTheFloorInWhatIsClear() public {
+        pool.setBook(495e18, 0, 0);
+        pool.setOwed(900e18, 405e18, 0, 0);
+        eq(vault.assess().longs, 900e18, "gross");
+        pool.setBook(-100e18, 0, 0);
+        eq(vault.assess().shortReceivable, 100e18, "what the book owes to the pool");
+    }
+
     function test_high_isNotedOnTrustedPricesOnly() public {
         value(5000e18);
         pool.setModes(Mode.REDUCE_ONLY, Mode.NORMAL);

@@ -360,6 +360,8 @@ contract UnderlyingCollateralTest is UnderlyingBase {
         uint256 worth = vault.sharesOf(address(0xDA)).raw() * price / 1e18;
         check(worth <= 100_000e18 && worth > 99_000e18, "at its price, or up to the haircut above");
         near(vault.navFast(_w(10_000e18)).rawS(), vault.navParts().nav.rawS(), 1e6, "fast");
+        Wad assets = vault.solvency().assets - insurance.balance();
+        near(int256(assets.raw()), vault.navParts().nav.rawS(), 1e6, "behind longs, too");
         eq(vault.freeLiquidity(), vault.cash().raw(), "all cash: nothing is listed, and the stock adds to it");
     }
 

@@ -203,7 +203,9 @@ def test_pool_closes_what_nobody_takes_and_books_the_loss(pool: Pool, user: User
     began = start(pool, user(2))
     seen = pool.view("market", "uncovered")["current"]
     assert seen > 0
-    assert nav - pool.view("vault", "navParts")["nav"] == pytest.approx(seen, rel=1e-3)  # the loss shows
+    assert nav - pool.view("vault", "navParts")["nav"] == pytest.approx(
+        seen, rel=1e-3
+    )  # the loss shows
     with pytest.raises(Revert, match="TooEarly"):
         pool.must(DEPLOYER, "auction", "closeInsolvent", user(2))
     pool.chain.set_time(began + 1_800)

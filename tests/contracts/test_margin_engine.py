@@ -327,7 +327,9 @@ def test_assess_is_margin_and_exposure_in_one(boards: Boards) -> None:
         assert [one["equity"], one["required"]] == [state["equity"], state["initialMargin"]]
         assert one["ok"] == (state["equity"] >= state["initialMargin"])
         assert one["exposure"] == words
-        assert boards.pool.view("margin", "exposureWords", packed, 1000 * WAD, 0, 1900 * WAD) == words
+        assert (
+            boards.pool.view("margin", "exposureWords", packed, 1000 * WAD, 0, 1900 * WAD) == words
+        )
 
 
 def packed_exposure(current: int, nodes: list[int]) -> list[int]:

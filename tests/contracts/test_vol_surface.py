@@ -69,6 +69,29 @@ def test_status_is_open_where_a_sharp_bend_makes_up_for_nothing_else(world: Worl
     assert made.surface.call("status", expiry)["open"]
 
 
+@pytest.mark.parametrize(
+    ("name", "within", "beyond"),
+    [
+        ("a", 100, 100.01),
+        ("b", 100, 100.01),
+        ("sigma", 100, 100.01),
+        ("sigma", 0.0001, 0.00009),
+        ("rho", -1, -1.001),
+        ("rho", 1, 1.001),
+        ("m", 10, 10.01),
+        ("m", -10, -10.01),
+    ],
+)
+def test_list_refuses_a_slice_that_cannot_be_computed_with(
+    world: World, name: str, within: float, beyond: float
+) -> None:
+    made, _ = world()
+    later = made.chain.time + 60 * DAY
+    with pytest.raises(Revert, match="BadSlice"):
+        made.list(later, STRIKES, 1e6, SMILE | {name: beyond})
+    made.list(later, STRIKES, 1e6, SMILE | {name: within})
+
+
 def test_packed_words_hold_anchor_and_weight_of_each_strike(world: World) -> None:
     made, expiry = world()
     seen, words = made.surface.call("anchors", expiry), made.surface.call("packed", expiry)
@@ -206,7 +229,8 @@ def test_list_and_update_refuse_what_they_do_not_know(world: World) -> None:
     made, expiry = world()
     with pytest.raises(Revert, match="OnlyMarket"):
         made.surface.call("list", expiry + 1, [WAD])
-    with pytest.raises(Revert, match="UnknownExpiry"):
-        made.surface.call("update", expiry + 1)
+    for action in ("update", "anchors"):
+        with pytest.raises(Revert, match="UnknownExpiry"):
+            made.surface.call(action, expiry + 1)
     with pytest.raises(Revert, match="NoVolFeed"):
         made.driver.call("list", made.surface.address, made.ledger.address, expiry + 1, [WAD], WAD)
