@@ -333,7 +333,7 @@ def test_assess_is_margin_and_exposure_in_one(boards: Boards) -> None:
 
 
 def packed_exposure(current: int, nodes: list[int]) -> list[int]:
-    """102 bits of 1e-9 quote and three lanes of 51 bits of 1e-4 quote, then five lanes; rounded up."""
+    """102 bits of 1e-9 quote, three lanes of 51 bits of 1e-4 quote, five more lanes; rounded up."""
     lanes = [-(-node // 10**14) for node in nodes]
     low = sum(lane << 102 + 51 * i for i, lane in enumerate(lanes[:3]))
     high = sum(lane << 51 * i for i, lane in enumerate(lanes[3:]))
