@@ -120,6 +120,40 @@ contract SettlementTest is World {
         check(market.sweep(soon, 1), "idempotent");
     }
 
+    /// Participants are bits at their accounts' indices, 256 to a word: here 1, 255, 256 and 1100 of 1,110 accounts.
+    function _crowd() private {
+        fundPool(address(0x19), 10_000e18);
+        for (uint160 i = 1; i <= 1110; ++i) fund(address(0x10000 + i), 1e18);
+        for (uint256 k; k < 4; ++k) trade(_holder(k), call(soon, 4), 1e18);
+        _settleAt(3400e18);
+    }
+
+    function _holder(uint256 k) private pure returns (address) {
+        return address(uint160(0x10000 + [uint256(1), 255, 256, 1100][k]));
+    }
+
+    function _checkPaid() private view {
+        for (uint256 k; k < 4; ++k) near(_balance(_holder(k)), 1001e18, DUST, "paid once");
+        eq(market.settledOwed().rawS(), 0, "nobody is left");
+    }
+
+    /// Each of the two passes counts four participants and three steps to another word.
+    function test_sweep_acrossWordsOfAccounts_isBoundedAndMissesNobody() public {
+        _crowd();
+        check(!market.sweep(soon, 13), "one is left");
+        check(_balance(_holder(3)) < 2e18, "the last one");
+        check(market.sweep(soon, 1), "done");
+        _checkPaid();
+    }
+
+    function test_sweep_acrossWordsOfAccounts_stepByStep() public {
+        _crowd();
+        uint256 calls = 1;
+        while (!market.sweep(soon, 1)) ++calls;
+        check(calls >= 8 && calls <= 15, "about a call for each participant and word");
+        _checkPaid();
+    }
+
     function test_sweep_nettedAccount_paysOnlyTheDifference() public {
         fundPool(address(0x19), 10_000e18);
         fund(ALICE, 3_000e18);

@@ -320,20 +320,19 @@ def test_assess_is_margin_and_exposure_in_one(boards: Boards) -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):
         packed, _ = random_account(boards, rng)
-        one = boards.pool.view("margin", "assess", packed, 1000 * WAD, 0, 1900 * WAD)
-        state = boards.pool.view("margin", "marginFor", packed, 1000 * WAD, 0, 1900 * WAD)
-        held = boards.pool.view("margin", "exposureFor", packed, 1000 * WAD, 0, 1900 * WAD)
+        asked = (packed, 1000 * WAD, 0, 1900 * WAD)
+        one = boards.pool.view("margin", "assess", *asked)
+        state = boards.pool.view("margin", "marginFor", *asked)
+        held = boards.pool.view("margin", "exposureFor", *asked)
         words = packed_exposure(held["current"], held["nodes"])
         assert [one["equity"], one["required"]] == [state["equity"], state["initialMargin"]]
         assert one["ok"] == (state["equity"] >= state["initialMargin"])
         assert one["exposure"] == words
-        assert (
-            boards.pool.view("margin", "exposureWords", packed, 1000 * WAD, 0, 1900 * WAD) == words
-        )
+        assert boards.pool.view("margin", "exposureWords", *asked) == words
 
 
 def packed_exposure(current: int, nodes: list[int]) -> list[int]:
-    """102 bits of 1e-9 quote, three lanes of 51 bits of 1e-4 quote, five more lanes; rounded up."""
+    """102 bits of 1e-9 quote and three lanes of 51 bits of 1e-4, then five lanes; rounded up."""
     lanes = [-(-node // 10**14) for node in nodes]
     low = sum(lane << 102 + 51 * i for i, lane in enumerate(lanes[:3]))
     high = sum(lane << 51 * i for i, lane in enumerate(lanes[3:]))

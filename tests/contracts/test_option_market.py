@@ -205,3 +205,32 @@ def test_uncovered_debt_is_what_the_collateral_lacks(pool: Pool, user: Users) ->
         balance = mpf(pool.view("market", "balanceOf", user(4))) / WAD
     current = Decimal(pool.view("market", "uncovered")["current"]) / WAD
     assert float(current) == pytest.approx(float(owed - balance), abs=1e-8)
+
+
+def test_limits_of_an_open_know_every_debt_until_the_last_is_covered(
+    pool: Pool, user: Users
+) -> None:
+    """The market skips the sum of debts when there is none: two debtors, paid up one by one."""
+    pool.must(user(3), "market", "withdraw", 30_000 * WAD)
+    pool.must(user(4), "market", "deposit", 20_000 * WAD)
+    for i in (3, 4) * 4:
+        pool.trade(user(i), expiry(pool), 2, True, -10)
+    pool.move_to(pool.chain.time + 60, 2800.0)
+    missed = []
+    for covers in (None, 3, 4):
+        if covers:
+            pool.must(user(covers), "market", "deposit", 50_000 * WAD)
+        else:
+            for i in (3, 4):
+                pool.must(DEPLOYER, "market", "touch", user(i))
+        nav = pool.view("vault", "navParts")
+        missed.append(nav["uncovered"])
+        # the account's delta limit is 2 % of NAV after the trade, which is fair but for the fee
+        receipt = pool.send(
+            user(2), "market", "trade", series_id(expiry(pool), 4, True), 40 * WAD, ENOUGH
+        )
+        assert receipt.error is not None
+        assert receipt.error.name == "AccountDeltaLimit"
+        assert receipt.error.args["limit"] == pytest.approx(nav["nav"] / 50, rel=3e-4)
+    assert missed[0] > 1.9 * missed[1] > 8_000 * WAD
+    assert missed[2] == 0
