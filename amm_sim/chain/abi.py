@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from amm_sim.errors import ChainError
@@ -34,6 +35,16 @@ class AbiType:
     length: int = -1
     """Of an array; -1 when dynamic."""
     fields: tuple[tuple[str, AbiType], ...] = ()
+
+    @cached_property
+    def scaled(self) -> frozenset[str]:
+        """Fields of a tuple whose integer is scaled by 1e18."""
+        return frozenset(n for n, kind in self.fields if kind.kind == "word" and kind.unit in FIXED)
+
+    @cached_property
+    def nested(self) -> tuple[tuple[str, AbiType], ...]:
+        """Fields of a tuple that have parts of their own."""
+        return tuple(field for field in self.fields if field[1].kind in ("tuple", "array"))
 
 
 def parse_type(entry: Mapping[str, Any]) -> AbiType:

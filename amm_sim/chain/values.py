@@ -8,7 +8,7 @@ from typing import Any
 
 from amm_sim.chain.abi import FIXED, AbiType
 from amm_sim.errors import ScenarioError, unknown
-from amm_sim.units import from_wad, to_wad
+from amm_sim.units import WAD, from_wad, to_wad
 
 
 def view(kind: AbiType, value: Any) -> Any:
@@ -16,7 +16,11 @@ def view(kind: AbiType, value: Any) -> Any:
     if kind.kind == "word":
         return from_wad(value) if kind.unit in FIXED else value
     if kind.kind == "tuple":
-        return {name: view(child, value[name]) for name, child in kind.fields}
+        scaled = kind.scaled
+        found = {name: part / WAD if name in scaled else part for name, part in value.items()}
+        for name, child in kind.nested:
+            found[name] = view(child, value[name])
+        return found
     if kind.kind == "array":
         assert kind.item is not None
         return [view(kind.item, item) for item in value]

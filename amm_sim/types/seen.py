@@ -225,7 +225,10 @@ class Read(StrEnum):
     POOL = "pool"
     OWN = "own"
     SHORTS = "shorts"
-    """Every account with short positions or in auction: for liquidators and keepers."""
+    """Every account with short positions or in auction: for liquidators and keepers.
+
+    As last read: whoever is below its maintenance margin is up to date, the healthy may be older.
+    """
     TRUTH = "truth"
     MEMPOOL = "mempool"
     """Everybody else's orders that have arrived and wait."""
