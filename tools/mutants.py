@@ -101,6 +101,11 @@ class Mutant:
     new: str
     edits: tuple[Edit, ...] = field(compare=False)
 
+    @property
+    def number(self) -> int:
+        """The chain's id that chooses it: as lasting as its name, so that less is compiled anew."""
+        return FIRST + 1 + int(hashlib.sha256(self.key.encode()).hexdigest()[:8], 16)
+
 
 def compiled(sources: dict[str, str]) -> dict[str, Any]:
     """What solc says of sources: syntax trees, errors; no code."""

@@ -107,10 +107,8 @@ def wait(child: int, patience: float) -> int | None:
 
 def plant(drawn: list[Mutant]) -> dict[str, str]:
     """Writes the copy with all mutants in it; those that solc refuses, and why."""
-    original, refused = (
-        mutants.sources(),
-        {m.key: "no place for a switch" for m in drawn if not m.edits},
-    )
+    original, keys = mutants.sources(), {m.number: m.key for m in drawn}
+    refused = {m.key: "no place for a switch" for m in drawn if not m.edits}
     while True:
         texts = original | {
             file: mutants.readable(file, mutants.planted(original[file].encode(), edits))
@@ -119,7 +117,7 @@ def plant(drawn: list[Mutant]) -> dict[str, str]:
         wrong = [e for e in mutants.compiled(texts).get("errors", []) if e["severity"] == "error"]
         for error in wrong:
             number = chosen_at(texts, error["sourceLocation"])
-            refused[drawn[number - FIRST - 1].key] = error["message"]
+            refused[keys[number]] = error["message"]
         if not wrong:
             break
     for file, text in texts.items():
@@ -135,10 +133,10 @@ def numbered(drawn: list[Mutant], refused: dict[str, str]) -> dict[str, list[tup
     found: dict[str, list[tuple[Any, int]]] = {
         f: [] for f in mutants.sources() if f.startswith("contracts/")
     }
-    for number, mutant in enumerate(drawn, FIRST + 1):
+    for mutant in drawn:
         for edit in mutant.edits:
             if mutant.key not in refused:
-                found[edit.file].append((edit, number))
+                found[edit.file].append((edit, mutant.number))
     return found
 
 
@@ -193,7 +191,7 @@ def passes(test: list[str], number: int, patience: float) -> tuple[bool, str]:
     return ok, (failed or [said[-160:]])[0].strip()[:160] + f" ({test[0]})"
 
 
-def judge(mutant: Mutant, number: int, sound: dict[str, float], deep: bool) -> tuple[str, str]:
+def judge(mutant: Mutant, sound: dict[str, float], deep: bool) -> tuple[str, str]:
     """The verdict on a planted mutant, and what killed it; tests are tried without one first."""
     for test in tests_of(mutant.file, deep):
         name = " ".join(test)
@@ -204,7 +202,7 @@ def judge(mutant: Mutant, number: int, sound: dict[str, float], deep: bool) -> t
                 raise SystemExit(f"fails without a mutant: {said}")
             sound[name] = time.monotonic() - began
             print(f"sound      {name} [{sound[name]:.0f} s]", flush=True)
-        ok, by = passes(test, number, 60 + 8 * sound[name])
+        ok, by = passes(test, mutant.number, 60 + 8 * sound[name])
         if not ok:
             return "killed", by
     return "survived", ""
@@ -271,7 +269,6 @@ def note(mutant: Mutant, verdict: str, by: str, deep: bool) -> None:
 
 def campaign(drawn: list[Mutant], todo: list[tuple[Mutant, bool]], minutes: float) -> None:
     """Plants all, judges those to do until the time is over."""
-    numbers = {m.key: number for number, m in enumerate(drawn, FIRST + 1)}
     refused = plant(drawn)
     print(f"{len(drawn) - len(refused)} mutants planted, compiling", flush=True)
     build()
@@ -285,7 +282,7 @@ def campaign(drawn: list[Mutant], todo: list[tuple[Mutant, bool]], minutes: floa
         if mutant.key in refused:
             note(mutant, "invalid", refused[mutant.key], deep)
         else:
-            note(mutant, *judge(mutant, numbers[mutant.key], sound, deep), deep)
+            note(mutant, *judge(mutant, sound, deep), deep)
 
 
 def to_do(drawn: list[Mutant], rows: dict[str, Row], options: argparse.Namespace) -> list[Any]:
