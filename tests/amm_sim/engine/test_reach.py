@@ -121,6 +121,21 @@ def changed(time: int, spot: float, vol: float) -> Any:
     return state
 
 
+def test_bound_of_volatility_and_time_is_reached_at_the_money() -> None:
+    """Without shocks and factor an account loses S phi(0) for each unit of s: the bound, no less."""
+    off = {"maintenanceFactor": 0.0, "volUp": 0.0, "volDown": 0.0, "volUpFloor": 0.0}
+    p = {**MARGIN, **off}
+    view = dataclasses.replace(BASE, legs=legs((2, True, -10.0)))
+    margin = Margin.of(p)
+    assert margin is not None
+    travel = Travel(margin)
+    travel.to(pool())
+    travel.to(changed(0, 100.0, 0.9))
+    used = travel.length * margin.rates(view).spread * 100.0
+    lost = beyond(view, 100.0, 0.8, 0.0, p) - beyond(view, 100.0, 0.9, 0.0, p)
+    assert 0.99 * used < lost <= used
+
+
 def test_travel_of_time_alone_is_what_the_shocked_deviation_loses() -> None:
     """By hand, within the last day: 0.8 (1 + 0.5 * 30^0.3) (sqrt(T0) - sqrt(T1))."""
     travel = Travel(Margin.of(MARGIN))  # type: ignore[arg-type]
