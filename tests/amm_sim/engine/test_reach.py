@@ -122,7 +122,7 @@ def changed(time: int, spot: float, vol: float) -> Any:
 
 
 def test_bound_of_volatility_and_time_is_reached_at_the_money() -> None:
-    """Without shocks and factor an account loses S phi(0) for each unit of s: the bound, no less."""
+    """Without shocks and factor an account loses S phi(0) a unit of s: the bound."""
     off = {"maintenanceFactor": 0.0, "volUp": 0.0, "volDown": 0.0, "volUpFloor": 0.0}
     p = {**MARGIN, **off}
     view = dataclasses.replace(BASE, legs=legs((2, True, -10.0)))
