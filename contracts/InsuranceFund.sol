@@ -95,7 +95,8 @@ contract InsuranceFund is IInsuranceFund, ReentrancyGuardTransient {
     function payBounty(address to, Wad amount) external nonReentrant returns (Wad paid) {
         if (msg.sender != AUCTION) revert OnlyProtocol(msg.sender);
         MARKET.square();
-        paid = Wad.wrap(FixedPointMathLib.min(amount.raw(), _balance).floorUnit(UNIT));
+        paid = Wad.wrap(amount.minWad(available()).raw().floorUnit(UNIT));
+        _countToday(paid.raw());
         _balance -= uint128(paid.raw());
         QUOTE.safeTransfer(to, paid.raw() / UNIT);
         emit BountyPaid(to, paid, Wad.wrap(_balance));

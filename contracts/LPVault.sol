@@ -37,7 +37,7 @@ contract LPVault is LPRequests {
         Waterfall.Classes c;
         int256 low; // NAV at which shares are redeemed
         int256 high; // NAV at which shares are issued
-        uint256 backed; // min(cash, worst stressed NAV, low NAV above the floor), at least 0
+        int256 backed; // min(cash, worst stressed NAV, low NAV above the floor)
         uint256 buffer; // part of it that only overdue requests may use
         uint256 floorPrice; // of a unit of the pool; 0 without a floor
         bool overdueOnly;
@@ -162,8 +162,13 @@ contract LPVault is LPRequests {
     function _setFloor(Turn memory t) private view {
         uint256 reserved;
         (reserved, t.floorPrice) = _reserved(t.c, t.low);
-        int256 above = FixedPointMathLib.max(0, t.low - int256(reserved));
-        t.backed = FixedPointMathLib.min(t.backed, uint256(above));
+        t.backed = FixedPointMathLib.min(t.backed, t.low - int256(reserved));
+    }
+
+    /// @dev Before tokens leave, the classes are as they will be: a receiver may look.
+    function _keepAndSendBack(uint256 id, QueueLib.Request memory r, Turn memory t) private {
+        _keep(t.c);
+        _sendBack(id, r);
     }
 
     // ------------------------------------------------------------ deposits
@@ -177,7 +182,7 @@ contract LPVault is LPRequests {
             if (block.timestamp < r.requestedAt + DEPOSIT_DELAY || _belowFloor(t)) break;
             Waterfall.Deal memory d = Waterfall.admit(t.c, t.high, r.amount, r.junior);
             if (!d.possible && !r.junior) break;
-            if (!d.possible) _sendBack(index << 1, r);
+            if (!d.possible) _keepAndSendBack(index << 1, r, t);
             else _admit(index, r, t, d);
             if (d.possible) ++served;
         }
@@ -197,7 +202,7 @@ contract LPVault is LPRequests {
         t.low += int256(r.amount);
         t.high += int256(r.amount);
         uint256 floor = FixedPointMathLib.fullMulDivUp(d.c.units - t.c.units, t.floorPrice, ONE);
-        t.backed += FixedPointMathLib.zeroFloorSub(r.amount, floor);
+        t.backed += int256(FixedPointMathLib.zeroFloorSub(r.amount, floor));
         t.c = d.c;
         emit DepositProcessed(index << 1, r.lp, Wad.wrap(r.amount), Wad.wrap(d.shares), Wad.wrap(d.price), r.junior);
     }
@@ -211,11 +216,11 @@ contract LPVault is LPRequests {
             QueueLib.Request memory r = _withdrawals.items[index];
             if (r.lp == address(0)) continue;
             if (!_due(r, t.overdueOnly)) break;
-            uint256 free = _overdue(r) ? t.backed : FixedPointMathLib.zeroFloorSub(t.backed, t.buffer);
+            uint256 free = PoolMath.free(t.backed, _overdue(r) ? 0 : t.buffer);
             Waterfall.Deal memory d = Waterfall.release(t.c, t.low, r.amount, free, FEE, r.junior);
             if (!d.possible && !r.junior) break;
             if (!d.possible) {
-                _sendBack(index << 1 | 1, r);
+                _keepAndSendBack(index << 1 | 1, r, t);
                 continue;
             }
             if (_release(index, r, t, d)) ++served;
@@ -243,10 +248,11 @@ contract LPVault is LPRequests {
         _redeemed(d.shares, r.junior);
         t.low -= int256(amount);
         t.high -= int256(amount);
-        t.backed -= amount;
+        t.backed -= int256(amount);
         emit WithdrawalProcessed(
             index << 1 | 1, r.lp, Wad.wrap(d.shares), Wad.wrap(amount), Wad.wrap(d.price), r.junior
         );
+        _keep(t.c);
         _pay(r.lp, amount);
         return true;
     }
@@ -255,6 +261,6 @@ contract LPVault is LPRequests {
 
     function freeLiquidity() external view returns (Wad) {
         Turn memory t = _turn(_look());
-        return Wad.wrap(FixedPointMathLib.zeroFloorSub(t.backed, t.buffer));
+        return Wad.wrap(PoolMath.free(t.backed, t.buffer));
     }
 }

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
-import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {ICircuitBreaker} from "./interfaces/ICircuitBreaker.sol";
 import {IPushFeed} from "./interfaces/IFeeds.sol";
 import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
@@ -150,8 +149,8 @@ contract PoolLens is IPoolLens {
         if (FLOORED) return VAULT.freeLiquidity();
         bool listed = MARKET.liveExpiries().length != 0;
         uint256 buffer = PoolMath.buffer(s.nav.nav.rawS(), VAULT.params().freeBuffer.raw(), listed);
-        uint256 backed = PoolMath.backed(s.nav.cash, s.nav.settledOwed, s.worstStressNav);
-        return Wad.wrap(FixedPointMathLib.zeroFloorSub(backed, buffer));
+        int256 backed = PoolMath.backed(s.nav.cash, s.nav.settledOwed, s.worstStressNav);
+        return Wad.wrap(PoolMath.free(backed, buffer));
     }
 
     function _shares(Statement memory s) private view {

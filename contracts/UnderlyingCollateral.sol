@@ -123,10 +123,10 @@ contract UnderlyingCollateral is IUnderlyingCollateral, ReentrancyGuardTransient
         emit UnderlyingTaken(account, Wad.wrap(units), price_, value);
     }
 
-    /// @dev The mean of the clocks, weighed by amount: dust restarts nothing.
+    /// @dev The mean of the clocks, weighed by amount: dust restarts nothing, and old dust ripens nothing.
     function _shiftedStart(uint256 added) private view returns (uint64) {
         if (_stock + added == 0) return uint64(block.timestamp);
-        uint256 elapsed = block.timestamp - _since;
+        uint256 elapsed = (block.timestamp - _since).min(SALE_TIME);
         return uint64(block.timestamp - elapsed.fullMulDivUp(_stock, _stock + added));
     }
 

@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 import {ExactTransfer} from "../contracts/libraries/ExactTransfer.sol";
 import {TokenUnits} from "../contracts/libraries/TokenUnits.sol";
 import {MockToken} from "../contracts/mocks/MockToken.sol";
-import {BandParams, VaultParams} from "../contracts/types/Params.sol";
+import {BandParams, BreakerParams, VaultParams} from "../contracts/types/Params.sol";
+import {Mode} from "../contracts/types/Types.sol";
 import {SWad, SeriesId, Timestamp} from "../contracts/types/Units.sol";
 import {FeeToken} from "./FeeToken.sol";
 import {World} from "./World.sol";
@@ -348,5 +349,47 @@ contract ReentrancyTest is TokenWorld {
         uint256 shares = vault.sharesOf(address(thief)).raw() * vault.sharePrice().raw() / 1e18;
         int256 equity = margin.marginOf(address(thief)).equity.rawS();
         return owned(address(thief)) + shares + uint256(equity);
+    }
+}
+
+/// A token that calls its receivers, with tranches and a floor: who is paid sees the classes as they are afterwards.
+contract LeavingListenerTest is World {
+    Thief private thief;
+
+    function newToken() internal override returns (MockToken) {
+        return new CallingToken();
+    }
+
+    function breakerParams() internal view override returns (BreakerParams memory p) {
+        (p.navDrop, p.timeout, p.clear) = (_w(0.08e18), _s(1800), _s(1800));
+    }
+
+    function vaultParams() internal view override returns (VaultParams memory p) {
+        p = super.vaultParams();
+        (p.juniorWeight, p.floor) = (_w(3e18), _w(0.8e18));
+    }
+
+    function test_leaving_pokesTheBreakerFromInside_changesNoMode() public {
+        deploy();
+        fundPool(address(0x19), 500_000e18);
+        token.mint(address(0x20), 200_000e6);
+        vm.startPrank(address(0x20));
+        token.approve(address(vault), type(uint256).max);
+        vault.requestJuniorDeposit(_w(200_000e18));
+        vm.stopPrank();
+        thief = new Thief();
+        token.mint(address(thief), 300_000e6);
+        thief.act(address(token), abi.encodeCall(token.approve, (address(vault), type(uint256).max)));
+        thief.act(address(vault), abi.encodeCall(vault.requestDeposit, (_w(300_000e18))));
+        Timestamp expiry = list(30 * DAY);
+        fund(address(0xA1), 10_000e18);
+        hedge.sync();
+        trade(address(0xA1), call(expiry, 2), 1e18);
+        vault.assess();
+        thief.plan(address(breaker), abi.encodeCall(breaker.poke, ()));
+        CallingToken(address(token)).setListener(address(thief));
+        (bool ok,) = thief.act(address(vault), abi.encodeCall(vault.requestWithdrawal, (_w(290_000e18))));
+        check(ok && thief.done() > 0, "paid, and poked from inside");
+        check(breaker.mode() == Mode.NORMAL, "the scale is one all along");
     }
 }

@@ -46,10 +46,15 @@ contract InsuranceFundTest is World {
         eq(_cover(1, false), UNIT, "up, against the fund");
     }
 
-    function test_payBounty_neverMoreThanThereIs() public {
-        vm.prank(address(auction));
-        eq(insurance.payBounty(address(market), _w(3000e18)), 1000e18, "all");
-        eq(token.balanceOf(address(market)) * UNIT, 1000e18, "arrived");
+    /// Half of a thousand a day, whatever for.
+    function test_payBounty_neverMoreThanTheDaysShare() public {
+        vm.startPrank(address(auction));
+        eq(insurance.payBounty(address(market), _w(3000e18)), 500e18, "half");
+        eq(token.balanceOf(address(market)) * UNIT, 500e18, "arrived");
+        eq(insurance.payBounty(address(market), _w(1e18)), 0, "nothing more today");
+        eq(insurance.available(), 0, "for a loss neither");
+        vm.warp(block.timestamp + DAY);
+        eq(insurance.payBounty(address(market), _w(3000e18)), 250e18, "half of what is left");
     }
 
     function test_strangers_areRefused() public {

@@ -405,6 +405,20 @@ contract VaultQueueTest is VaultBase {
         eq(vault.worstStress(Wad.wrap(2000e18), book), 1000e18 + 50e18 - 300e18 - 30e18 - 25e18 - 100e18, "worst");
     }
 
+    /// The worst node is 500 short: another's 400 do not make room for who was there before.
+    function test_process_belowTheWorstNode_newMoneyFillsTheHoleFirst() public {
+        build(0, uint64(3 * DAY), 0, 0, 0, 0);
+        deposit(ALICE, 1000e18);
+        pool.setNode(0, 1500e18, 0);
+        withdraw(ALICE, 1000e18);
+        vm.warp(block.timestamp + 3 * DAY);
+        uint256 had = held(ALICE);
+        deposit(BOB, 400e18);
+        eq(held(ALICE), had, "nothing is free");
+        deposit(BOB, 300e18);
+        near(int256(held(ALICE) - had), 200e18, 1e13, "what is above");
+    }
+
     function test_freeLiquidity_settledLongsComeFirst() public {
         pool.setOwed(0, 0, 0, 300e18);
         eq(vault.freeLiquidity(), 700e18, "no listed expiry: no buffer");

@@ -310,6 +310,26 @@ contract UnderlyingCollateralTest is UnderlyingBase {
         eq(collateral.price(), 8_000e18, "stays");
     }
 
+    /// Leftovers that nobody buys for a month are ripe, not thirty days over: what comes in starts at the high side.
+    function test_price_ofFreshStock_besideOldDust() public {
+        uint256 stock = _stock();
+        wait(3600);
+        post(10_000e18);
+        vm.prank(BOB);
+        collateral.buy(_w(stock - 0.05e18), _w(10_000e18));
+        step(30 * DAY, 10_000e18);
+        Timestamp next = listAround(7 * DAY, 10_000e18);
+        pledge(address(0xDA), 3e18);
+        trade(address(0xDA), call(next, 4), -3e18);
+        step(7 * DAY, 20_000e18);
+        market.settleExpiry(next, round);
+        market.sweep(next, 100);
+        uint256 all = collateral.stock().raw();
+        check(all > 0.5e18, "fresh stock");
+        uint256 elapsed = 3600 * 0.05e18 / all; // the mean of an hour and nothing
+        near(int256(collateral.price().raw()), int256(24_000e18 - 8_000e18 * elapsed / 3600), 3e18, "near the high side");
+    }
+
     function test_buy_paysThePool() public {
         uint256 stock = _stock();
         wait(1800);

@@ -26,9 +26,9 @@ interface IInsuranceFund {
     /// insolvent). Only the market.
     function cover(Wad loss, bool uncapped) external returns (Wad paid);
 
-    /// @notice Pays a liquidation bounty into the market's custody. Only the auction.
+    /// @notice Pays a liquidation bounty into the market's custody, at most `available`. Only the auction.
     function payBounty(address to, Wad amount) external returns (Wad paid);
 
-    /// @notice Largest amount that `cover` would pay now.
+    /// @notice Largest loss or bounty that would be paid now.
     function available() external view returns (Wad);
 }

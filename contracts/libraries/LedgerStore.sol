@@ -9,7 +9,8 @@ import {AnchorPack} from "./AnchorPack.sol";
 import {Black76} from "./Black76.sol";
 import {BookMath} from "./BookMath.sol";
 
-/// How an expiry's book is stored: 12 slots and a data contract. A trade writes five slots, six if it is of puts.
+/// How an expiry's book is stored: 13 slots and a data contract. A trade writes five slots, six if it is of puts, one more
+/// if it is the first of its block.
 /// Packed units: lots (1e-6 contract); shifts 1e-14; spots 1e-10 quote; vega and theta 1e-9 quote; gamma 1e-9; node
 /// values 1e-6 quote; the rest wads.
 library LedgerStore {
@@ -29,6 +30,7 @@ library LedgerStore {
         uint256[2] nodes; // eight int64
         uint256[3] net; // calls plus puts per strike, int64 lots
         uint256[3] anchors; // as of the last refresh, see AnchorPack
+        uint256 opening; // IN_USE | int48 shift with which the block of the last trade or refresh began
     }
 
     /// @dev Numbers of `money` and `rest` without the shift, wads; spot and time are where the Greeks were taken.
@@ -44,6 +46,7 @@ library LedgerStore {
 
     uint256 private constant FINE = 1e9;
     uint256 private constant LANE = 0xffffffff;
+    uint256 private constant IN_USE = 1 << 255;
     uint256 private constant Q64 = 1 << 64;
     /// One in units of AnchorPack.
     uint256 private constant VOLS = 1e8;
@@ -201,6 +204,8 @@ library LedgerStore {
     function writeGreeks(Entry storage e, BookMath.Book memory x, BookMath.Sums memory s, int256 u) internal {
         int256 lots = int256(BookMath.LOTS);
         int256 fine = int256(BookMath.LOTS * FINE);
+        uint256 rest = e.rest;
+        if (uint32(rest >> 160) != uint32(block.timestamp)) e.opening = IN_USE | uint48(rest);
         uint256 word = _put(0, BookMath.liability(x, s, u), 96);
         unchecked {
             word = _put(word, (s.delta - x.puts * int256(ONE)) / lots, 88);
@@ -215,6 +220,13 @@ library LedgerStore {
     /// @notice u* at the last trade or refresh, Q64.
     function shiftOf(Entry storage e) internal view returns (int256) {
         return _unpackShift(int48(uint48(e.rest)));
+    }
+
+    /// @notice The shift with which the block began: nobody moves it within a transaction, or a bundle of them.
+    function steadyShiftOf(Entry storage e) internal view returns (int256) {
+        uint256 rest = e.rest;
+        if (uint32(rest >> 160) == uint32(block.timestamp)) rest = e.opening;
+        return _unpackShift(int48(uint48(rest)));
     }
 
     function liabilityOf(Entry storage e) internal view returns (SWad) {

@@ -47,7 +47,7 @@ library PoolBooks {
         int256 low; // NAV
         int256 mid;
         int256 high;
-        uint256 backed; // min(cash, worst stressed NAV), at least 0
+        int256 backed; // min(cash, worst stressed NAV)
     }
 
     /// @dev The options and the hedge near the oracle's price, from stored values.

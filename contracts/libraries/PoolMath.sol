@@ -40,10 +40,15 @@ library PoolMath {
         return SWad.wrap(low);
     }
 
-    /// @notice What could leave the pool at once: cash that no settled long waits for, within the worst stressed NAV; at
-    /// least zero, wad.
-    function backed(Wad cash, SWad settledOwed, SWad worst) internal pure returns (uint256) {
-        return cash.subFloor(settledOwed.positive()).minWad(worst.positive()).raw();
+    /// @notice What could leave the pool at once: cash that no settled long waits for, within the worst stressed NAV;
+    /// below zero it is what has to come in before anything could. Wad.
+    function backed(Wad cash, SWad settledOwed, SWad worst) internal pure returns (int256) {
+        return FixedPointMathLib.min(cash.subFloor(settledOwed.positive()).signed().rawS(), worst.rawS());
+    }
+
+    /// @notice What of `backed_` is above the buffer.
+    function free(int256 backed_, uint256 buffer_) internal pure returns (uint256) {
+        return uint256(FixedPointMathLib.max(0, backed_ - int256(buffer_)));
     }
 
     /// @notice What of it only overdue requests may use. Without a book nothing needs a buffer, so the last LP can leave.
