@@ -233,16 +233,25 @@ contract GreekLedger is IGreekLedger {
         return LedgerViews.vols(_entry(expiry));
     }
 
-    function volsAt(Timestamp expiry, uint256 places, uint256 count) external view returns (uint256[] memory words) {
+    function volsAt(Timestamp expiry, uint256 places, uint256 count, bool steady)
+        external
+        view
+        returns (uint256[] memory words)
+    {
         LedgerStore.Entry storage e = _entry(expiry);
         bytes memory data = SSTORE2.read(e.data);
-        int256 shift = e.shiftOf();
+        int256 shift = steady ? e.steadyShiftOf() : e.shiftOf();
         words = new uint256[](count);
         for (uint256 i; i < count; (++i, places >>= 8)) {
             uint256 k = uint8(places);
             if (k >= LedgerStore.countOf(data)) revert UnknownSeries(seriesId(expiry, k, false));
             words[i] = LedgerStore.strikeOf(data, k) << 128 | uint128(e.volAt(k, shift).raw());
         }
+    }
+
+    function drift(Timestamp expiry) external view returns (Wad) {
+        LedgerStore.Entry storage e = _entry(expiry);
+        return (BookMath.toWad(e.shiftOf()) - BookMath.toWad(e.steadyShiftOf())).absS();
     }
 
     function valueOf(SeriesId id, Wad spot) external view returns (OptionGreeks memory greeks, Wad iv) {

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {ERC20} from "solady/tokens/ERC20.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+import {IGreekLedger} from "./interfaces/IGreekLedger.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {ILiquidationAuction} from "./interfaces/ILiquidationAuction.sol";
 import {IMarginEngine} from "./interfaces/IMarginEngine.sol";
@@ -13,7 +14,7 @@ import {AuctionMath} from "./libraries/AuctionMath.sol";
 import {ParamBounds} from "./libraries/ParamBounds.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {AuctionParams} from "./types/Params.sol";
-import {Addresses, Auction, BidPreview, MarginView, Mode, OracleView} from "./types/Types.sol";
+import {Addresses, Auction, BidPreview, Leg, MarginView, Mode, OracleView} from "./types/Types.sol";
 import {ONE, SWad, Seconds, Timestamp, Wad, blockTime} from "./types/Units.sol";
 
 contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
@@ -43,6 +44,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     uint256 private immutable UNIT;
     IOracleGuard private immutable ORACLE;
+    IGreekLedger private immutable LEDGER;
     IMarginEngine private immutable MARGIN;
     IOptionMarket private immutable MARKET;
     IInsuranceFund private immutable INSURANCE;
@@ -57,6 +59,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     Wad private immutable DUST;
     Seconds private immutable BOUNTY_TIME;
     Wad private immutable CLOSE_VOL_FACTOR;
+    Wad private immutable CLOSE_DRIFT;
 
     mapping(address => Slot) private _auctions;
     uint256 public liveInsolvent;
@@ -65,25 +68,35 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         ParamBounds.check(p);
         UNIT = TokenUnits.unitOf(ERC20(book.quote).decimals());
         ORACLE = IOracleGuard(book.oracle);
+        LEDGER = IGreekLedger(book.ledger);
         MARGIN = IMarginEngine(book.margin);
         MARKET = IOptionMarket(book.market);
         INSURANCE = IInsuranceFund(book.insurance);
         (START_PRICE, KINK_PRICE, END_PRICE) = (p.startPrice, p.kinkPrice, p.endPrice);
         (FAST, SLOW, BOUNTY_TIME) = (p.fast, p.slow, p.bountyTime);
         (PENALTY_SHARE, INSURANCE_PART) = (p.penaltyShare, p.insurancePart);
-        (MIN_BOUNTY, DUST, CLOSE_VOL_FACTOR) = (p.minBounty, p.dust, p.closeVolFactor);
+        (MIN_BOUNTY, DUST) = (p.minBounty, p.dust);
+        (CLOSE_VOL_FACTOR, CLOSE_DRIFT) = (p.closeVolFactor, p.closeDrift);
     }
 
     function params() public view returns (AuctionParams memory p) {
         (p.startPrice, p.kinkPrice, p.endPrice) = (START_PRICE, KINK_PRICE, END_PRICE);
         (p.fast, p.slow, p.bountyTime) = (FAST, SLOW, BOUNTY_TIME);
         (p.penaltyShare, p.insurancePart) = (PENALTY_SHARE, INSURANCE_PART);
-        (p.minBounty, p.dust, p.closeVolFactor) = (MIN_BOUNTY, DUST, CLOSE_VOL_FACTOR);
+        (p.minBounty, p.dust) = (MIN_BOUNTY, DUST);
+        (p.closeVolFactor, p.closeDrift) = (CLOSE_VOL_FACTOR, CLOSE_DRIFT);
     }
 
     function auctionOf(address account) public view returns (Auction memory) {
         Slot memory a = _auctions[account];
+        if (_isForgotten(a)) (a.startedAt, a.received) = (NONE, 0);
         return Auction(a.startedAt, a.insolvent, a.nonce, Wad.wrap(a.received));
+    }
+
+    /// @dev A solvent auction is over as long after its lowest price as it took there: the account may have recovered long
+    /// since, and is sold again from the top.
+    function _isForgotten(Slot memory a) private view returns (bool) {
+        return !a.insolvent && block.timestamp > a.startedAt.rawTime() + 2 * SLOW.rawSeconds();
     }
 
     function _put(address account, Auction memory a) private {
@@ -95,7 +108,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     function start(address account) external nonReentrant {
         OracleView memory seen = _look();
         Auction memory a = auctionOf(account);
-        if (_isLive(a)) return _turn(account, a, seen.low);
+        if (_isLive(a)) return _turn(account, a, seen);
         (bool below, MarginView memory m) = MARGIN.liquidatable(account);
         if (!below) revert Healthy(account, m.equity, m.maintenanceMargin);
         bool insolvent = params().isInsolvent(AuctionMath.worth(m, seen.low), Wad.wrap(0));
@@ -106,9 +119,9 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     }
 
     /// @dev Start on a live solvent auction: only to turn it insolvent.
-    function _turn(address account, Auction memory a, Wad low) private {
-        MarginView memory m = MARGIN.marginOf(account);
-        SWad worth = AuctionMath.worth(m, low);
+    function _turn(address account, Auction memory a, OracleView memory seen) private {
+        MarginView memory m = MARGIN.steadyMargin(account, seen.price);
+        SWad worth = AuctionMath.worth(m, seen.low);
         if (a.insolvent || !params().isInsolvent(worth, a.received)) revert AuctionLive(account);
         (a.insolvent, a.startedAt) = (true, blockTime());
         _put(account, a);
@@ -123,7 +136,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     function end(address account) external nonReentrant {
         if (!_isLive(auctionOf(account))) revert NoAuction(account);
-        MarginView memory m = MARGIN.marginOf(account);
+        MarginView memory m = MARGIN.steadyMargin(account, ORACLE.read().price);
         if (!_isHealthy(m)) revert AuctionLive(account);
         _end(account, true);
     }
@@ -146,7 +159,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         if (c.auction.nonce != expectedNonce) revert WrongNonce(c.auction.nonce, expectedNonce);
         if (_isHealthy(c.margin)) revert Healthy(account, c.margin.equity, c.margin.maintenanceMargin);
         BidPreview memory b = _preview(c, fraction);
-        if (b.fraction.isZero()) revert NothingToFill(account);
+        if (b.fraction.isZero() || _isDust(c, b)) revert NothingToFill(account);
         if (b.payment > limit) revert PriceAboveLimit(b.payment, limit);
         if (c.turned) _countTurn(account, c.margin.equity);
         _store(account, c.auction, b);
@@ -165,10 +178,15 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         c.auction = auctionOf(account);
         if (!_isLive(c.auction)) revert NoAuction(account);
         c.p = params();
-        c.margin = MARGIN.marginAt(account, c.spot);
+        c.margin = MARGIN.steadyMargin(account, c.spot);
         c.worth = AuctionMath.worth(c.margin, seen.low);
         c.turned = !c.auction.insolvent && c.p.isInsolvent(c.worth, c.auction.received);
         if (c.turned) (c.auction.insolvent, c.auction.startedAt) = (true, blockTime());
+    }
+
+    /// @dev A crumb of a larger whole would only void the others' nonce.
+    function _isDust(Case memory c, BidPreview memory b) private pure returns (bool) {
+        return b.fraction < b.maxFraction && c.margin.mark.absS().mulDown(b.fraction) < c.p.dust;
     }
 
     function _nothing(Case memory c) private view returns (BidPreview memory b) {
@@ -192,7 +210,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
 
     function _setBounty(Case memory c, BidPreview memory b) private view {
         Wad full = (c.margin.maintenanceMargin.signed() - c.worth).positive();
-        Wad bounty = c.p.bounty(full, b.fraction, _elapsed(c.auction)).minWad(INSURANCE.balance());
+        Wad bounty = c.p.bounty(full, b.fraction, _elapsed(c.auction)).minWad(INSURANCE.available());
         b.payment = -Wad.wrap(bounty.raw().floorUnit(UNIT)).signed();
     }
 
@@ -220,7 +238,7 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
     // ------------------------------------------------------------ the pool closes
 
     function closeInsolvent(address account) external nonReentrant {
-        _look();
+        OracleView memory seen = _look();
         Auction memory a = auctionOf(account);
         if (!_isLive(a)) revert NoAuction(account);
         AuctionParams memory p = params();
@@ -228,10 +246,21 @@ contract LiquidationAuction is ILiquidationAuction, ReentrancyGuardTransient {
         if (!a.insolvent || elapsed < p.bountyTime.rawSeconds()) {
             revert TooEarly(Seconds.wrap(uint64(a.insolvent ? elapsed : 0)), p.bountyTime);
         }
-        MarginView memory m = MARGIN.marginOf(account);
+        MarginView memory m = MARGIN.steadyMargin(account, seen.price);
         if (_isHealthy(m)) revert Healthy(account, m.equity, m.maintenanceMargin);
+        _requireStill(account);
         _end(account, false);
         MARKET.closeForPool(account, p.closeVolFactor);
+    }
+
+    /// @dev The pool buys at any price, at a moment that anyone chooses: not right after trades that made it dear.
+    function _requireStill(address account) private view {
+        if (CLOSE_DRIFT.isZero()) return;
+        Leg[] memory legs = MARKET.legsOf(account);
+        for (uint256 i; i < legs.length; ++i) {
+            Wad drift = LEDGER.drift(legs[i].id.expiryOf());
+            if (drift > CLOSE_DRIFT) revert VolMoved(drift, CLOSE_DRIFT);
+        }
     }
 
     // ------------------------------------------------------------ small things

@@ -23,6 +23,7 @@ contract MarginEngine is IMarginEngine {
 
     /// @dev Sums over an account's expiries.
     struct Sum {
+        bool steady; // by the vols before the block's trades
         uint256 shorts; // legs
         Wad units; // of underlying
         uint256 credit; // what they count for
@@ -91,12 +92,14 @@ contract MarginEngine is IMarginEngine {
     // ------------------------------------------------------------ requirements
 
     function marginOf(address account) external view returns (MarginView memory) {
-        return marginAt(account, ORACLE.read().price);
+        (Leg[] memory legs, Wad balance, Wad units) = MARKET.accountOf(account);
+        Sum memory sum;
+        return _margin(sum, legs, balance, units, ORACLE.read().price);
     }
 
-    function marginAt(address account, Wad spot) public view returns (MarginView memory) {
+    function steadyMargin(address account, Wad spot) external view returns (MarginView memory) {
         (Leg[] memory legs, Wad balance, Wad units) = MARKET.accountOf(account);
-        return _margin(legs, balance, units, spot);
+        return _margin(_steady(), legs, balance, units, spot);
     }
 
     function marginFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
@@ -104,16 +107,17 @@ contract MarginEngine is IMarginEngine {
         view
         returns (MarginView memory)
     {
-        return _margin(legs, balance, units, spot);
+        Sum memory sum;
+        return _margin(sum, legs, balance, units, spot);
     }
 
     function liquidatable(address account) external view returns (bool below, MarginView memory state) {
         OracleView memory seen = ORACLE.read();
         (Leg[] memory legs, Wad balance, Wad units) = MARKET.accountOf(account);
-        state = _margin(legs, balance, units, seen.price);
+        state = _margin(_steady(), legs, balance, units, seen.price);
         below = !OFF && _below(state);
-        if (below && seen.low < seen.price) below = _below(_margin(legs, balance, units, seen.low));
-        if (below && seen.high > seen.price) below = _below(_margin(legs, balance, units, seen.high));
+        if (below && seen.low < seen.price) below = _below(_margin(_steady(), legs, balance, units, seen.low));
+        if (below && seen.high > seen.price) below = _below(_margin(_steady(), legs, balance, units, seen.high));
     }
 
     function exposureFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
@@ -144,7 +148,8 @@ contract MarginEngine is IMarginEngine {
         view
         returns (int256, int256[8] memory)
     {
-        Sum memory sum = _sum(legs, units, spot, spot);
+        Sum memory sum = _steady();
+        _sumUp(sum, legs, units, spot, spot);
         _addMarks(sum);
         return _uncovered(sum, balance);
     }
@@ -154,7 +159,8 @@ contract MarginEngine is IMarginEngine {
         view
         returns (bool ok, SWad equity, Wad required, uint256[2] memory exposure)
     {
-        Sum memory sum = _sum(legs, units, spot, units.isZero() ? spot : ORACLE.read().low.minWad(spot));
+        Sum memory sum;
+        _sumUp(sum, legs, units, spot, units.isZero() ? spot : ORACLE.read().low.minWad(spot));
         _addMargin(sum);
         MarginView memory state = _view(sum, balance);
         (equity, required) = (state.equity, state.initialMargin);
@@ -163,10 +169,18 @@ contract MarginEngine is IMarginEngine {
         exposure = Packing.exposure(owed, nodes);
     }
 
-    function _margin(Leg[] memory legs, Wad balance, Wad units, Wad spot) private view returns (MarginView memory) {
-        Sum memory sum = _sum(legs, units, spot, spot);
+    function _margin(Sum memory sum, Leg[] memory legs, Wad balance, Wad units, Wad spot)
+        private
+        view
+        returns (MarginView memory)
+    {
+        _sumUp(sum, legs, units, spot, spot);
         _addMargin(sum);
         return _view(sum, balance);
+    }
+
+    function _steady() private pure returns (Sum memory sum) {
+        sum.steady = true;
     }
 
     function _below(MarginView memory state) private pure returns (bool) {
@@ -213,7 +227,7 @@ contract MarginEngine is IMarginEngine {
     // ------------------------------------------------------------ sums over expiries
 
     /// @dev low: what a unit of underlying is worth.
-    function _sum(Leg[] memory legs, Wad units, Wad spot, Wad low) private view returns (Sum memory sum) {
+    function _sumUp(Sum memory sum, Leg[] memory legs, Wad units, Wad spot, Wad low) private view {
         sum.shorts = _shortLegs(legs);
         sum.groups = new MarginMath.Group[](legs.length);
         _addGroups(sum, legs, spot);
@@ -321,11 +335,11 @@ contract MarginEngine is IMarginEngine {
         g.state.secondsLeft = expiry.since(blockTime());
         g.state.rootTime = Black76.sqrtYears(g.state.secondsLeft);
         if (sum.shorts != 0) g.state.scale = VolShock.scale(g.state.secondsLeft);
-        _addVols(g, expiry, places);
+        _addVols(g, expiry, places, sum.steady);
     }
 
-    function _addVols(MarginMath.Group memory g, Timestamp expiry, uint256 places) private view {
-        uint256[] memory words = LEDGER.volsAt(expiry, places, g.legs.length);
+    function _addVols(MarginMath.Group memory g, Timestamp expiry, uint256 places, bool steady) private view {
+        uint256[] memory words = LEDGER.volsAt(expiry, places, g.legs.length, steady);
         for (uint256 k; k < words.length; ++k) {
             MarginMath.Leg memory leg = g.legs[k];
             (leg.strike, leg.vol) = (words[k] >> 128, uint128(words[k]));

@@ -286,11 +286,12 @@ contract LiquidationAuctionTest is MarketBase {
     }
 
     function test_bid_afterExpiry_needsTheSweepFirst() public {
-        _distress(2450e18);
+        trade(CAROL, call(week, 3), -5e18);
+        step(7 * DAY - 600, 2700e18);
         auction.start(CAROL);
-        step(7 * DAY, 2450e18);
+        step(600, 2700e18);
         vm.prank(BOB);
-        vm.expectRevert();
+        vm.expectPartialRevert(IOptionMarket.SweepFirst.selector);
         auction.bid(CAROL, _w(1e18), SWad.wrap(NO_LIMIT), 1);
         market.settleExpiry(week, round);
         market.sweep(week, 10);

@@ -256,7 +256,8 @@ abstract contract World is Base {
             minBounty: _w(20e18),
             dust: _w(50e18),
             bountyTime: _s(1800),
-            closeVolFactor: _w(1.25e18)
+            closeVolFactor: _w(1.25e18),
+            closeDrift: _w(0.005e18)
         });
     }
 

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {Packing} from "../libraries/Packing.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
-import {Addresses, Leg, OracleView} from "../types/Types.sol";
+import {Addresses, Leg, Mode, OracleView} from "../types/Types.sol";
 import {ONE, SWad, Wad, blockTime} from "../types/Units.sol";
 import {Settlement} from "./Settlement.sol";
 
@@ -29,6 +29,7 @@ abstract contract Liquidation is Settlement {
     ) external onlyAuction nonReentrant {
         _requireLive(from);
         _enlist(to);
+        _requireMayTakeOver(to);
         _moveLegs(from, to, fraction.raw());
         uint256 moved = _movable(from, fraction, keep);
         if (_accounts[from].pledged) _moveUnits(from, to, fraction);
@@ -60,6 +61,12 @@ abstract contract Liquidation is Settlement {
             uint256 word = _legs[account][i - 1];
             if (word.idOf().expiryOf() <= blockTime()) revert SweepFirst(word.idOf().expiryOf());
         }
+    }
+
+    /// @dev In a wind-down longs are paid by the scale: nobody nets them at par against shorts that he takes over.
+    function _requireMayTakeOver(address to) private view {
+        if (_accounts[to].legs == _accounts[to].shorts) return;
+        if (BREAKER.mode() == Mode.WIND_DOWN) revert ModeForbids(Mode.WIND_DOWN);
     }
 
     function _movable(address from, Wad fraction, Wad keep) private view returns (uint256) {

@@ -77,8 +77,15 @@ interface IGreekLedger {
     function vols(Timestamp expiry) external view returns (Wad[] memory strikes, Wad[] memory sigma);
 
     /// @notice The same for chosen strikes only, cheaper for margin. `places`: their indices, a byte each, first in the
-    /// lowest. Returns words: strike << 128 | volatility, wads
-    function volsAt(Timestamp expiry, uint256 places, uint256 count) external view returns (uint256[] memory words);
+    /// lowest. `steady`: at the shift before the block's trades.
+    /// Returns words: strike << 128 | volatility, wads
+    function volsAt(Timestamp expiry, uint256 places, uint256 count, bool steady)
+        external
+        view
+        returns (uint256[] memory words);
+
+    /// @notice How far the block's trades have moved the shift.
+    function drift(Timestamp expiry) external view returns (Wad);
 
     /// @notice Black-76 of one series at its present volatility and `spot`. After expiry: intrinsic.
     function valueOf(SeriesId id, Wad spot) external view returns (OptionGreeks memory greeks, Wad iv);

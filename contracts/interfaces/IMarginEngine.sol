@@ -18,8 +18,9 @@ interface IMarginEngine {
     /// @notice Requirements of an account of the market at the oracle price.
     function marginOf(address account) external view returns (MarginView memory);
 
-    /// @notice The same at a given spot.
-    function marginAt(address account, Wad spot) external view returns (MarginView memory);
+    /// @notice The same at a given spot and by the vols before the block's trades: what liquidation goes by, so that no
+    /// trade before and after makes an account poorer for a moment.
+    function steadyMargin(address account, Wad spot) external view returns (MarginView memory);
 
     /// @notice The same for given legs, balance, units of underlying and spot.
     function marginFor(Leg[] calldata legs, Wad balance, Wad units, Wad spot)
@@ -27,7 +28,7 @@ interface IMarginEngine {
         view
         returns (MarginView memory);
 
-    /// @notice Below maintenance at the oracle price and at the side of the band that favours the account.
+    /// @notice Below maintenance at the oracle price and at the side of the band that favours the account, by the same vols.
     function liquidatable(address account) external view returns (bool, MarginView memory);
 
     /// @notice Debt beyond the collateral, now and at the eight stress nodes: max(0, mark - balance - underlying less

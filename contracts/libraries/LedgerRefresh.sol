@@ -26,7 +26,7 @@ library LedgerRefresh {
         (int256 u, BookMath.Sums memory s) = _revalue(x, e.shiftOf());
         e.setReference(spot, u);
         e.nodes = _nodes(x, e.refSpotOf(), e.refShiftOf(), limits.stressGap);
-        e.writeGreeks(x, s, u);
+        e.writeGreeks(x, s, u, false);
     }
 
     /// @notice C(q) at `spot` and now, wad, rounded up: what the pool owes.

@@ -30,7 +30,7 @@ library LedgerStore {
         uint256[2] nodes; // eight int64
         uint256[3] net; // calls plus puts per strike, int64 lots
         uint256[3] anchors; // as of the last refresh, see AnchorPack
-        uint256 opening; // IN_USE | int48 shift with which the block of the last trade or refresh began
+        uint256 opening; // IN_USE | int48 shift before the trades of the block of the last trade or refresh
     }
 
     /// @dev Numbers of `money` and `rest` without the shift, wads; spot and time are where the Greeks were taken.
@@ -201,11 +201,14 @@ library LedgerStore {
     // ------------------------------------------------------------ Greeks
 
     /// @notice Writes the Greeks of the book at a shift. A number that does not fit is stored as the largest that does.
-    function writeGreeks(Entry storage e, BookMath.Book memory x, BookMath.Sums memory s, int256 u) internal {
+    /// `traded`: the shift is a trade's, so the block began with the one before.
+    function writeGreeks(Entry storage e, BookMath.Book memory x, BookMath.Sums memory s, int256 u, bool traded) internal {
         int256 lots = int256(BookMath.LOTS);
         int256 fine = int256(BookMath.LOTS * FINE);
         uint256 rest = e.rest;
-        if (uint32(rest >> 160) != uint32(block.timestamp)) e.opening = IN_USE | uint48(rest);
+        if (uint32(rest >> 160) != uint32(block.timestamp)) {
+            e.opening = IN_USE | (traded ? uint48(rest) : uint48(int48(_packShift(u))));
+        }
         uint256 word = _put(0, BookMath.liability(x, s, u), 96);
         unchecked {
             word = _put(word, (s.delta - x.puts * int256(ONE)) / lots, 88);
@@ -222,7 +225,7 @@ library LedgerStore {
         return _unpackShift(int48(uint48(e.rest)));
     }
 
-    /// @notice The shift with which the block began: nobody moves it within a transaction, or a bundle of them.
+    /// @notice The shift before the block's trades: nobody moves it within a transaction, or a bundle of them.
     function steadyShiftOf(Entry storage e) internal view returns (int256) {
         uint256 rest = e.rest;
         if (uint32(rest >> 160) == uint32(block.timestamp)) rest = e.opening;

@@ -48,7 +48,7 @@ library LedgerTrade {
         _addStress(e, x, deal, old, limits.stressGap);
         e.setNet(deal.strike, old + deal.lots);
         if (!deal.isCall) _addPut(e, x, deal);
-        e.writeGreeks(x, r.sums, r.swept);
+        e.writeGreeks(x, r.sums, r.swept, true);
         return _change(x, deal, r);
     }
 

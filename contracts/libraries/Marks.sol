@@ -9,7 +9,8 @@ import {Black76} from "./Black76.sol";
 import {Packing} from "./Packing.sol";
 
 /// What positions are worth outside margin: to the pool that closes them, and gross over the whole market. A contract of
-/// its own because of the limit on a contract's size.
+/// its own because of the limit on a contract's size. By the vols before the block's trades: a trade before and one after
+/// must not move what others are paid.
 library Marks {
     using Packing for uint256;
 
@@ -33,7 +34,7 @@ library Marks {
 
     function _valueAt(IGreekLedger ledger, SeriesId id, Wad spot, Wad volFactor) private view returns (Wad) {
         Timestamp expiry = id.expiryOf();
-        uint256 word = ledger.volsAt(expiry, id.strikeIndexOf(), 1)[0];
+        uint256 word = ledger.volsAt(expiry, id.strikeIndexOf(), 1, true)[0];
         uint256 left = expiry.since(blockTime());
         uint256 vol = Wad.wrap(uint128(word)).mulDown(volFactor).raw();
         (uint256 call, uint256 put,) = Black76.price(spot.raw(), word >> 128, left, vol);
@@ -62,7 +63,7 @@ library Marks {
         uint256[] memory words = market.interestOf(expiry, MAX_STRIKES);
         (uint256 places, uint256 held) = _held(words);
         if (held == 0) return (long, short);
-        uint256[] memory priced = ledger.volsAt(expiry, places, held);
+        uint256[] memory priced = ledger.volsAt(expiry, places, held, true);
         uint256 left = expiry.since(blockTime());
         for (uint256 i; i < held; (++i, places >>= 8)) {
             uint256 word = words[uint8(places)];

@@ -128,6 +128,7 @@ library ParamBounds {
         _wad("auction.dust", p.dust, 0, 1e24);
         _time("auction.bountyTime", p.bountyTime, 1, 7 * DAY);
         _wad("auction.closeVolFactor", p.closeVolFactor, 1e18, 3e18);
+        _wad("auction.closeDrift", p.closeDrift, 0, 1e18);
         _order("auction.kinkPrice", p.kinkPrice, "auction.startPrice", p.startPrice);
         _order("auction.endPrice", p.endPrice, "auction.kinkPrice", p.kinkPrice);
         _orderTime("auction.fast", p.fast, "auction.slow", p.slow);

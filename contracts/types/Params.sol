@@ -100,6 +100,7 @@ struct AuctionParams {
     Wad dust; // mark value below which an account is closed in full
     Seconds bountyTime; // the insolvent bounty rises to maintenance margin over this time, then the pool closes
     Wad closeVolFactor; // the pool's own close is priced at this multiple of vol
+    Wad closeDrift; // and waits for the next block where the block's trades have moved vol by more; 0 = off
 }
 
 /// InsuranceFund.

@@ -76,6 +76,7 @@ def boards(chain: Chain, user: Users) -> Boards:
     ]
     pool.must(user(2), "market", "deposit", 200_000 * WAD)
     pool.trade(user(2), expiries[2], 3, True, 20)  # a shift: vols differ by strike
+    chain.advance(1)  # what is asked for touches goes by the vols before a block's trades
     vols = {e: pool.view("ledger", "vols", e)["sigma"] for e in expiries}
     return Boards(pool, expiries, vols, chain.time)
 

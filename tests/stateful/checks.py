@@ -21,6 +21,7 @@ RECENT = 3
 def check(life: Core) -> None:
     """Reads the protocol once and holds it against the ghost."""
     ghost, world = life.ghost, life.world
+    ghost.forget(world.time - 2 * life.p["auction"]["slow"])
     token = [world.deployment.addresses[role] for role in HOLDERS] + PEOPLE
     books = [e for e in ghost.strikes if e not in ghost.settled]
     old = list(ghost.settled)[-RECENT:]

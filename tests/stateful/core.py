@@ -63,6 +63,7 @@ class Core:
     def do(self, name: str, call: Call, before: list[View] | None = None) -> Done:
         """One counted transaction."""
         done = self.world.do(call, self.soon(), before or [])
+        self.ghost.forget(done.time - 2 * self.p["auction"]["slow"])
         self._count(name, done)
         return done
 

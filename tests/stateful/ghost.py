@@ -157,6 +157,12 @@ class Ghost:
         self.insurance -= event["insured"]
         self.cash += event["insured"]
 
+    def forget(self, since: int) -> None:
+        """A solvent auction ends by itself, as long after its lowest price as it took there."""
+        over = [w for w, a in self.auctions.items() if not a.insolvent and a.started < since]
+        for who in over:
+            del self.auctions[who]
+
     def price(self, auction: Auction, now: int, p: dict[str, int]) -> int:
         """Share of equity that a bidder pays: start to kink to end, linear in time."""
         age = now - auction.started
