@@ -5,7 +5,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {Packing} from "../libraries/Packing.sol";
 import {TokenUnits} from "../libraries/TokenUnits.sol";
 import {Addresses, Leg, Mode, OracleView} from "../types/Types.sol";
-import {ONE, SWad, Wad, blockTime} from "../types/Units.sol";
+import {ONE, SWad, SeriesId, Wad, blockTime} from "../types/Units.sol";
 import {Settlement} from "./Settlement.sol";
 
 /// What the auction may do to accounts. Roundings leave the liquidated account healthier, by at most a lot.
@@ -27,7 +27,6 @@ abstract contract Liquidation is Settlement {
     function moveSlice(
         address from, address to, Wad fraction, Wad keep, SWad payment, Wad toInsurance, Wad toVault, Wad spot
     ) external onlyAuction nonReentrant {
-        _requireLive(from);
         _enlist(to);
         _requireMayTakeOver(to);
         _moveLegs(from, to, fraction.raw());
@@ -38,16 +37,15 @@ abstract contract Liquidation is Settlement {
         _toVault(toVault.raw());
         _touch(from, spot);
         _requireInitial(to, spot);
-        emit SliceMoved(from, to, fraction, Wad.wrap(moved), payment);
+        emit SliceMoved(from, to, Wad.wrap(moved));
     }
 
     function closeForPool(address account, Wad volFactor) external onlyAuction nonReentrant {
         OracleView memory seen = _look();
         Wad spot = seen.price;
-        _requireLive(account);
         Leg[] memory legs = _legsOf(account);
-        SWad cost = MARGIN.closeCost(legs, spot, volFactor);
         SWad worth = _closeLegs(account, legs, spot);
+        SWad cost = MARGIN.closeCost(legs, spot, volFactor);
         if (worth > cost) cost = worth;
         uint256 paid = _payClose(account, cost.rawS(), seen.low);
         if (worth > SWad.wrap(int256(paid))) _coverLoss(account, uint256(worth.rawS()) - paid, 1);
@@ -56,17 +54,14 @@ abstract contract Liquidation is Settlement {
     }
 
     /// @dev Legs of a past expiry have no market: settlement and sweep come first, and need nobody's consent.
-    function _requireLive(address account) private view {
-        for (uint256 i = _accounts[account].legs; i > 0; --i) {
-            uint256 word = _legs[account][i - 1];
-            if (word.idOf().expiryOf() <= blockTime()) revert SweepFirst(word.idOf().expiryOf());
-        }
+    function _requireLive(SeriesId id) private view {
+        if (id.expiryOf() <= blockTime()) revert SweepFirst(id.expiryOf());
     }
 
     /// @dev In a wind-down longs are paid by the scale: nobody nets them at par against shorts that he takes over.
     function _requireMayTakeOver(address to) private view {
-        if (_accounts[to].legs == _accounts[to].shorts) return;
-        if (BREAKER.mode() == Mode.WIND_DOWN) revert ModeForbids(Mode.WIND_DOWN);
+        Account storage a = _accounts[to];
+        if (a.legs != a.shorts && _isWindingDown()) revert ModeForbids(Mode.WIND_DOWN);
     }
 
     function _movable(address from, Wad fraction, Wad keep) private view returns (uint256) {
@@ -76,6 +71,7 @@ abstract contract Liquidation is Settlement {
     function _moveLegs(address from, address to, uint256 fraction) private {
         for (uint256 i = _accounts[from].legs; i > 0; --i) {
             uint256 word = _legs[from][i - 1];
+            _requireLive(word.idOf());
             int64 lots = _share(word.lotsOf(), fraction);
             if (lots == 0) continue;
             _addLots(from, word.idOf(), -lots);
@@ -110,6 +106,7 @@ abstract contract Liquidation is Settlement {
     /// @dev Takes the legs out of the book; what they were worth in it, + the account owed.
     function _closeLegs(address account, Leg[] memory legs, Wad spot) private returns (SWad worth) {
         for (uint256 i; i < legs.length; ++i) {
+            _requireLive(legs[i].id);
             worth = worth + LEDGER.trade(legs[i].id, -legs[i].size, spot, false).cost;
             _addLots(account, legs[i].id, -Packing.toLots(legs[i].size));
         }

@@ -150,8 +150,12 @@ abstract contract Settlement is Accounts {
 
     /// @dev The fund pays first; the pool bears the rest. cause: 0 settlement, 1 close by the pool.
     function _coverLoss(address account, uint256 loss, uint8 cause) internal {
-        Wad insured = INSURANCE.cover(Wad.wrap(loss), BREAKER.mode() == Mode.WIND_DOWN);
+        Wad insured = INSURANCE.cover(Wad.wrap(loss), _isWindingDown());
         emit BadDebt(account, Wad.wrap(loss), insured, cause);
+    }
+
+    function _isWindingDown() internal view returns (bool) {
+        return BREAKER.mode() == Mode.WIND_DOWN;
     }
 
     /// @dev All debtors have paid: claims become payable at the pool's scale, the rest of them is written off.

@@ -19,7 +19,7 @@ interface IOptionMarket {
     /// @notice Tokens went to the vault (negative: came from it) and to the insurance fund.
     event Squared(SWad toVault, Wad toInsurance);
     /// @notice Part of an account moved to a bidder of its liquidation.
-    event SliceMoved(address indexed from, address indexed to, Wad fraction, Wad balance, SWad payment);
+    event SliceMoved(address indexed from, address indexed to, Wad balance);
     /// @notice The pool closed an account at its own price.
     event ClosedByPool(address indexed account, SWad cost, Wad paid);
     /// @notice An account left `loss`: the insurance fund paid `insured`, the pool bears the rest.
