@@ -431,6 +431,16 @@ contract FloorTest is VaultBase {
         eq(vault.solvency().reserved, 500e18, "a week later");
     }
 
+    /// Nor does it come back where nobody has written over it.
+    function test_high_isForgottenWhereverItIsKept() public {
+        value(2000e18);
+        vault.assess();
+        value(1000e18);
+        vm.warp(block.timestamp + 8 * DAY);
+        vault.assess();
+        eq(vault.solvency().reserved, 500e18, "eight days later");
+    }
+
     function value(int256 to) private {
         pool.setBook(int256(vault.cash().raw()) - to, 0, 0);
     }
