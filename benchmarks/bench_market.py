@@ -117,6 +117,8 @@ def world(chain: Chain) -> tuple[Pool, list[int]]:
 
 
 def trade(pool: Pool, user: str, expiry: int, strike: int, size: float) -> int:
+    """The first of its block, which notes the vols that others' liquidations go by."""
+    pool.chain.advance(1)
     arguments = (series_id(expiry, strike, True), to_wad(size), ENOUGH)
     return pool.must(user, "market", "trade", *arguments).gas
 
