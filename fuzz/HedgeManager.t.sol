@@ -101,6 +101,15 @@ contract HedgeManagerTest is HedgeBase {
         _checkTokens();
     }
 
+    function test_lineAt_isEquityWithItsSlopes() public {
+        ledger.set(-15e18, -0.05e18);
+        manager.hedge();
+        (SWad value, SWad slope, SWad delta) = manager.lineAt(Wad.wrap(2100e18));
+        eq(value, manager.equityAt(Wad.wrap(2000e18)).rawS() + 1000e18, "ten gained 100 each");
+        eq(slope, 21_000e18, "as much again doubles spot");
+        eq(delta, 10e18, "of one more quote");
+    }
+
     function test_hedge_longBook_sells() public {
         ledger.set(15e18, -0.05e18);
         eq(manager.hedge(), -10e18, "executed");

@@ -17,6 +17,7 @@ import json
 import math
 import os
 import re
+import resource
 import shutil
 import signal
 import sys
@@ -58,26 +59,32 @@ Row = dict[str, Any]
 
 
 def call(words: list[str], number: int, patience: float) -> tuple[bool, str]:
-    """Whether tests or a build end well in time with this number chosen, and what was said.
+    """Whether tests or a build end well with this number chosen, and what was said.
 
-    Pytest is forked from this process, which has imported what takes long to import.
+    Pytest is forked from this process, which has imported what takes long to import. Patience is
+    processor time: a mutant that never ends is stopped, a busy machine kills nobody.
     """
     with tempfile.TemporaryFile("w+") as log:
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
-            run(words, number, log.fileno())
-        status = wait(child, patience)
+            run(words, number, log.fileno(), math.ceil(patience))
+        try:
+            _, status = os.waitpid(child, 0)
+        except KeyboardInterrupt:
+            os.killpg(child, signal.SIGKILL)
+            raise
         log.seek(0)
         said = log.read()
-    if status is None:
-        return False, "FAILED: timeout"
+    if os.waitstatus_to_exitcode(status) == -signal.SIGXCPU:
+        said = "FAILED: timeout"
     return status == 0 and "[FAIL" not in said, said
 
 
-def run(words: list[str], number: int, log: int) -> NoReturn:
-    """Becomes the command, or runs the tests."""
+def run(words: list[str], number: int, log: int, patience: int) -> NoReturn:
+    """Becomes the command, or runs the tests; both, and what they start, in so many seconds."""
     os.setsid()
+    resource.setrlimit(resource.RLIMIT_CPU, (patience, patience + 5))
     for output in (1, 2):
         os.dup2(log, output)
     os.environ.update(CHANGED | {"FOUNDRY_CHAIN_ID": str(number)})
@@ -86,23 +93,6 @@ def run(words: list[str], number: int, log: int) -> NoReturn:
         os._exit(pytest.main(words[1:]))
     os.chdir(TREE)
     os.execv(words[0], words)
-
-
-def wait(child: int, patience: float) -> int | None:
-    """How a process ended; none if it had to be stopped."""
-    end = time.monotonic() + patience
-    try:
-        while time.monotonic() < end:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.02)
-    except KeyboardInterrupt:
-        os.killpg(child, signal.SIGKILL)
-        raise
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
 
 
 def plant(drawn: list[Mutant]) -> dict[str, str]:

@@ -149,7 +149,9 @@ def test_uniswap_position_that_grows_needs_a_fifth_of_its_worth(
         limit = ENOUGH if size > 0 else 0
         return pool.send("uniswap", "trade", to_wad(size), limit, sender=SANDWICH)
 
-    assert pool.send("uniswap", "depositMargin", to_wad(450), sender=SANDWICH).ok
+    had = pool.view("quote", "balanceOf", SANDWICH)
+    assert pool.send("uniswap", "depositMargin", to_wad(450) + 1, sender=SANDWICH).ok
+    assert had - pool.view("quote", "balanceOf", SANDWICH) == 450_000_001  # a wei is a whole unit
     assert trade(1.0).ok
     assert trade(0.9).error.name == "VenueMargin"
     assert trade(-0.4).ok
