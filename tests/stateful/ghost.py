@@ -102,10 +102,10 @@ class Ghost:
         """Posts underlying, or takes it out."""
         self.units[who] = self.units.get(who, 0) + units
 
-    def stockpile(self, who: str, units: int, now: int) -> None:
-        """The pool takes underlying; the price's clock is the mean by amount."""
+    def stockpile(self, who: str, units: int, now: int, sale: int) -> None:
+        """The pool takes underlying; the price's clock is the mean by amount, ripe at most once."""
         self.pledge(who, -units)
-        elapsed = -(-(now - self.stocked) * self.stock // (self.stock + units))
+        elapsed = -(-min(now - self.stocked, sale) * self.stock // (self.stock + units))
         self.stocked = now - elapsed
         self.stock += units
 

@@ -95,7 +95,7 @@ class Pledges(Core):
         value = min(units * price // WAD, owed)
         (event,) = events
         assert (event["amount"], event["value"]) == (units, value), "S-2: underlying taken"
-        self.ghost.stockpile(who, units, done.time)
+        self.ghost.stockpile(who, units, done.time, self.p["collateral"]["saleTime"])
         return value
 
     def sell_all(self, who: str) -> None:
