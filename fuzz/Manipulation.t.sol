@@ -113,9 +113,7 @@ contract PushTest is World {
         BidPreview memory pushed = auction.preview(CAROL, _w(1e18));
         eq(pushed.payment.rawS(), honest.payment.rawS(), "the same price");
         check(!pushed.insolvent, "still solvent");
-        uint32 nonce = auction.auctionOf(CAROL).nonce;
-        vm.prank(BOB);
-        auction.bid(CAROL, _w(1e18), SWad.wrap(NO_LIMIT), nonce);
+        _bid(1e18);
         check(_unwind(11, 4, wealth) < honest.payment.rawS() / 20, "no more than a bidder's due");
     }
 
