@@ -182,16 +182,19 @@ contract PushTest is World {
     }
 }
 
-/// With a floor the scale is below one long before the pool is empty: no push of another board's vols fixes it there.
-contract PushedScaleTest is World {
-    address private constant LP = address(0x1);
-    address private constant ALICE = address(0x2);
-    address private constant MAL = address(0xBAD);
-
+/// Trades do not wait for the hedge here.
+abstract contract OpenGate is World {
     function hedgeParams() internal view override returns (HedgeParams memory p) {
         p = super.hedgeParams();
         p.gateSlack = _w(0);
     }
+}
+
+/// With a floor the scale is below one long before the pool is empty: no push of another board's vols fixes it there.
+contract PushedScaleTest is OpenGate {
+    address private constant LP = address(0x1);
+    address private constant ALICE = address(0x2);
+    address private constant MAL = address(0xBAD);
 
     function marketParams() internal view override returns (MarketParams memory p) {
         p = super.marketParams();
@@ -227,15 +230,10 @@ contract PushedScaleTest is World {
     }
 }
 
-contract WindDownNettingTest is World {
+contract WindDownNettingTest is OpenGate {
     address private constant ALICE = address(0x2);
     address private constant BOB = address(0x3);
     address private constant DAVE = address(0x4);
-
-    function hedgeParams() internal view override returns (HedgeParams memory p) {
-        p = super.hedgeParams();
-        p.gateSlack = _w(0);
-    }
 
     function marketParams() internal pure override returns (MarketParams memory p) {
         (p.maxLegs, p.minSize) = (_w(8e18), _w(1e12));
